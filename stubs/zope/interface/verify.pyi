@@ -1,0 +1,6 @@
+from typing import Any
+
+from zope.interface import Interface
+
+def verifyClass(iface: type[Interface], candidate: type[Any], tentative: bool = ...) -> bool: ...
+def verifyObject(iface: type[Interface], candidate: object, tentative: bool = ...) -> bool: ...

@@ -1,0 +1,56 @@
+"""What all tests share: a fresh process for each, and no silent skips where everything is there."""
+
+from __future__ import annotations
+
+import os
+from typing import Generator, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import eliot._output as output
+from eliot._destinations import Destinations
+from eliot._loggers import Logger
+
+# Slow machines and interpreters are no failures.
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+#: What the reason of a skip has to say for CI to accept it: that the thing cannot be had.
+UNAVAILABLE = "on this interpreter"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process() -> None:
+    """Give each test the destinations and the default logger of a process that has just started."""
+    vars(Logger._destinations).update(vars(Destinations()))
+    output._DEFAULT_LOGGER = Logger()
+
+
+def _refuse_skip(report: Report) -> Report:
+    """Make a skip a failure if the variable CI is set, unless its reason is accepted."""
+    if (
+        "CI" in os.environ
+        and report.skipped
+        and not hasattr(report, "wasxfail")
+        and UNAVAILABLE not in str(report.longrepr)
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI refuses: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at the outcome of each phase of a test."""
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at the outcome of the collection of a file."""
+    return _refuse_skip((yield))
