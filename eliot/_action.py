@@ -1,0 +1,509 @@
+"""Actions: begin, say what happens, end; the tree of causes that all of Eliot is about."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar, Union
+
+from boltons.typeutils import make_sentinel
+
+import eliot._output as _output
+from eliot._context import Place, Visit, current, new_task_uuid
+from eliot._errors import fields_for
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    EXCEPTION_FIELD,
+    FAILED_STATUS,
+    LOGGER_KEY,
+    MESSAGE_TYPE_FIELD,
+    REASON_FIELD,
+    REMOTE_TASK_TYPE,
+    SERIALIZER_KEY,
+    STARTED_STATUS,
+    SUCCEEDED_STATUS,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+    TIMESTAMP_FIELD,
+    VALID_STATUSES,
+)
+from eliot._safe import class_name, saferepr, safeunicode
+from eliot._schema import ActionSerializers
+from eliot._tasklevel import TaskLevel
+from eliot._typing import LoggerLike, Message, Serializer
+from eliot._written import (
+    DuplicateChild,
+    InvalidStartMessage,
+    InvalidStatus,
+    WrittenAction,
+    WrittenMessage,
+    WrongActionType,
+    WrongTask,
+    WrongTaskLevel,
+)
+
+# The names from other rooms have always been importable from here too.
+__all__ = [
+    "ACTION_STATUS_FIELD",
+    "ACTION_TYPE_FIELD",
+    "EXCEPTION_FIELD",
+    "FAILED_STATUS",
+    "MESSAGE_TYPE_FIELD",
+    "REASON_FIELD",
+    "STARTED_STATUS",
+    "SUCCEEDED_STATUS",
+    "TASK_LEVEL_FIELD",
+    "TASK_UUID_FIELD",
+    "TIMESTAMP_FIELD",
+    "VALID_STATUSES",
+    "Action",
+    "DuplicateChild",
+    "InvalidStartMessage",
+    "InvalidStatus",
+    "TaskLevel",
+    "WrittenAction",
+    "WrittenMessage",
+    "WrongActionType",
+    "WrongTask",
+    "WrongTaskLevel",
+    "begin",
+    "current_action",
+    "log_message",
+    "say",
+    "startAction",
+    "startTask",
+    "start_action",
+    "start_task",
+]
+
+_T = TypeVar("_T")
+_A = TypeVar("_A", bound="Action")
+
+_REQUIRED: Any = make_sentinel("_REQUIRED", var_name="_REQUIRED")
+
+
+class Action(Place):
+    """
+    Something that a program does: it begins, other things happen in it, it succeeds or fails.
+
+    Actions are made by `start_action` and `start_task`; a `with` block is the life of one.
+
+    Args:
+        logger: Takes its messages; `None` is the default logger.
+        task_uuid: The task that it is part of.
+        task_level: Its own place there.
+        action_type: Its type.
+        serializers: Those of an `ActionType`, or `None`.
+
+    >>> with start_action(action_type="download", url="http://example.com") as action:
+    ...     action.log("connected", ip="192.0.2.1")
+    ...     action.add_success_fields(size=1024)
+    """
+
+    __slots__ = ("_action_type", "_serializers", "_successFields", "_unfinished")
+
+    def __init__(
+        self,
+        logger: Optional[LoggerLike],
+        task_uuid: str,
+        task_level: TaskLevel,
+        action_type: str,
+        serializers: Optional[ActionSerializers] = None,
+    ) -> None:
+        super().__init__(_logger_or_default(logger), task_uuid, task_level.as_tuple())
+        self._action_type = _type_text(action_type)
+        self._serializers = serializers
+        self._successFields: Message = {}
+        self._unfinished = True
+
+    def __repr__(self) -> str:
+        return f"<Action {self._action_type!r} {self._task_uuid}@{self._task_level.to_string()}>"
+
+    @property
+    def task_uuid(self) -> str:
+        """The id of the task that this action is part of."""
+        return self._task_uuid
+
+    @property
+    def _task_level(self) -> TaskLevel:
+        return TaskLevel(self._level)
+
+    @property
+    def _identification(self) -> Dict[str, str]:
+        return {TASK_UUID_FIELD: self._task_uuid, ACTION_TYPE_FIELD: self._action_type}
+
+    def _next_task_level(self) -> TaskLevel:
+        return TaskLevel(self.next_level())
+
+    _nextTaskLevel = _next_task_level
+
+    # -- Telling ---------------------------------------------------------------------------------
+
+    def _write(self, fields: Message, serializer: Optional[Serializer] = None) -> None:
+        """Give the fields their place, and log them."""
+        fields[TIMESTAMP_FIELD] = time.time()
+        fields[TASK_UUID_FIELD] = self._task_uuid
+        fields[TASK_LEVEL_FIELD] = self.next_level()
+        self._logger.write(fields, serializer)
+
+    def _start(self, fields: Message) -> None:
+        """Log the start message with these fields, to which the others are added."""
+        fields[ACTION_TYPE_FIELD] = self._action_type
+        fields[ACTION_STATUS_FIELD] = STARTED_STATUS
+        self._write(fields, None if self._serializers is None else self._serializers.start)
+
+    def log(self, message_type: str, **fields: Any) -> None:
+        """
+        Log a message in this action, whether it is the current one or not.
+
+        Args:
+            message_type: The type of the message, for example `"yourapp:cache:miss"`.
+            fields: Whatever belongs to it.
+
+        >>> with start_action(action_type="download") as action:
+        ...     action.log("yourapp:cache:miss", key="a")
+        """
+        say(self, message_type, fields, *_routing(fields))
+
+    def add_success_fields(self, **fields: Any) -> None:
+        """
+        Add fields to the message that will say that the action has succeeded.
+
+        Args:
+            fields: A later value of the same field wins. If the action fails, they are dropped.
+
+        >>> with start_action(action_type="download") as action:
+        ...     action.add_success_fields(size=1024)
+        """
+        self._successFields.update(fields)
+
+    addSuccessFields = add_success_fields
+
+    def finish(self, exception: Optional[BaseException] = None) -> None:
+        """
+        Log the end of the action; a second call does nothing.
+
+        A `with` block calls this. It does not touch the context.
+
+        Args:
+            exception: What the action failed with; `None` says that it succeeded.
+
+        >>> action = start_action(action_type="dial")
+        >>> action.finish(ConnectionError("no answer"))
+        """
+        try:
+            del self._unfinished  # one atomic step: only one of several threads gets further
+        except AttributeError:
+            return
+        serializers = self._serializers
+        if exception is None:
+            # A copy: fields that are added later shall not change a message that is written.
+            fields = self._successFields.copy()
+            fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS
+            serializer = None if serializers is None else serializers.success
+        else:
+            fields, failure = fields_for(exception)
+            if failure is not None:
+                _output.log_extractor_failure(failure, self._logger)
+            fields[EXCEPTION_FIELD] = class_name(type(exception))
+            fields[REASON_FIELD] = safeunicode(exception)
+            fields[ACTION_STATUS_FIELD] = FAILED_STATUS
+            serializer = None if serializers is None else serializers.failure
+        fields[ACTION_TYPE_FIELD] = self._action_type
+        self._write(fields, serializer)
+
+    # -- The tree --------------------------------------------------------------------------------
+
+    def child(  # noqa: PYI019 - typing.Self comes with Python 3.11
+        self: _A,
+        logger: Optional[LoggerLike],
+        action_type: str,
+        serializers: Optional[ActionSerializers] = None,
+    ) -> _A:
+        """
+        Make an action in the next slot of this one; nothing is logged yet.
+
+        Args:
+            logger: Takes its messages; `None` is the default logger, not that of the parent.
+            action_type: Its type.
+            serializers: Those of an `ActionType`, or `None`.
+
+        Raises:
+            AttributeError: If the logger has no `write` method.
+
+        >>> with start_action(action_type="download") as action:
+        ...     action.child(None, "retry").finish()
+        """
+        if logger is not None:
+            _logger_or_default(logger)  # first, so that what is no logger takes no slot
+        return type(self)(logger, self._task_uuid, self._nextTaskLevel(), action_type, serializers)
+
+    def serialize_task_id(self) -> bytes:
+        """
+        Make an id by which the task can be continued elsewhere: see `continue_task`.
+
+        Returns:
+            The id, in ASCII. Each is for one continuation; it takes a slot of this action.
+
+        Raises:
+            UnicodeEncodeError: If the task uuid, which is from elsewhere then, is not ASCII.
+
+        >>> Action(None, "uuid", TaskLevel([2]), "client").serialize_task_id()
+        b'uuid@/2/1'
+        """
+        return f"{self._task_uuid}@{self._nextTaskLevel().to_string()}".encode("ascii")
+
+    serializeTaskId = serialize_task_id
+
+    @classmethod
+    def continue_task(
+        cls: Type[_A],
+        logger: Optional[LoggerLike] = None,
+        task_id: Union[bytes, str] = _REQUIRED,
+        *,
+        action_type: str = REMOTE_TASK_TYPE,
+        _serializers: Optional[ActionSerializers] = None,
+        **fields: Any,
+    ) -> _A:
+        """
+        Start an action that continues a task of another thread, process or machine.
+
+        Args:
+            logger: Takes its messages; `None` is the default logger.
+            task_id: What `serialize_task_id` returned there.
+            action_type: Its type.
+            _serializers: Those of an `ActionType`, or `None`.
+            fields: The fields of its start message.
+
+        Raises:
+            RuntimeError: If there is no task id.
+            ValueError: If the task id is malformed.
+            AttributeError: If the logger has no `write` method.
+
+        >>> with start_action(action_type="client") as action:
+        ...     task_id = action.serialize_task_id()
+        >>> with Action.continue_task(task_id=task_id):
+        ...     log_message("on the server")
+        """
+        if task_id is _REQUIRED:
+            msg = "You must supply a task_id keyword argument."
+            raise RuntimeError(msg)
+        task_uuid, task_level = _parse_task_id(task_id)
+        action = cls(logger, task_uuid, task_level, action_type, _serializers)
+        action._start(fields)
+        return action
+
+    continueTask = continue_task
+
+    # -- The context -----------------------------------------------------------------------------
+
+    def run(self, f: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+        """
+        Call a function with this action as the current one; the action does not end.
+
+        Args:
+            f: The function.
+            args: Its arguments.
+            kwargs: Its keyword arguments.
+
+        Returns:
+            What the function returns.
+
+        >>> start_action(action_type="long").run(pow, 2, 3)
+        8
+        """
+        with Visit(self):
+            return f(*args, **kwargs)
+
+    def context(self: _A) -> Visit[_A]:  # noqa: PYI019 - typing.Self comes with Python 3.11
+        """
+        Make this the current action for a `with` block that does not end it.
+
+        Returns:
+            A context manager, for one block; it gives the action.
+
+        >>> action = start_action(action_type="long")
+        >>> with action.context():
+        ...     log_message("inside")
+        >>> action.finish()
+        """
+        return Visit(self)
+
+    def __enter__(self: _A) -> _A:  # noqa: PYI019 - typing.Self comes with Python 3.11
+        self.enter()
+        return self
+
+    def __exit__(
+        self,
+        exception_class: Optional[Type[BaseException]],
+        exception: Optional[BaseException],
+        tb: Optional[TracebackType],
+    ) -> None:
+        self.leave()
+        self.finish(exception)
+
+
+def _type_text(given: Any) -> str:
+    return given if isinstance(given, str) else safeunicode(given)
+
+
+def _logger_or_default(logger: Optional[LoggerLike]) -> LoggerLike:
+    if logger is None:
+        return _output._DEFAULT_LOGGER
+    if not hasattr(logger, "write"):
+        msg = (
+            f"{type(logger).__name__!r} object has no attribute 'write', so {saferepr(logger)} "
+            "is no logger; the type of an action is given as action_type=..."
+        )
+        raise AttributeError(msg)
+    return logger
+
+
+def _parse_task_id(task_id: Union[bytes, str]) -> Tuple[str, TaskLevel]:
+    try:
+        text = task_id.decode("ascii") if isinstance(task_id, bytes) else task_id
+        task_uuid, level = text.split("@")
+        return task_uuid, TaskLevel.from_string(level)
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"{saferepr(task_id)} is not a task id, which looks like '<uuid>@/2/1'"
+        if isinstance(error, UnicodeDecodeError):
+            error.reason += f"; {msg}"
+            raise
+        raise ValueError(msg) from None
+
+
+def _routing(fields: Message) -> Tuple[Optional[LoggerLike], Optional[Serializer]]:
+    """Strip the routing instructions from the keywords of a logging call."""
+    return fields.pop(LOGGER_KEY, None), fields.pop(SERIALIZER_KEY, None)
+
+
+def say(
+    action: Optional[Action],
+    message_type: str,
+    fields: Message,
+    logger: Optional[LoggerLike],
+    serializer: Optional[Serializer],
+) -> None:
+    """
+    Log a message in an action, or in a task of its own.
+
+    Args:
+        action: Where.
+        message_type: Its type.
+        fields: Its other fields; used up.
+        logger: If not that of the action, or the default logger.
+        serializer: Goes to the logger with the message.
+    """
+    if logger is None:
+        logger = _output._DEFAULT_LOGGER if action is None else action._logger
+    write = logger.write  # first, so that what is no logger takes no slot
+    fields[MESSAGE_TYPE_FIELD] = _type_text(message_type)
+    fields[TIMESTAMP_FIELD] = time.time()
+    if action is None:
+        fields[TASK_UUID_FIELD] = new_task_uuid()
+        fields[TASK_LEVEL_FIELD] = [1]
+    else:
+        fields[TASK_UUID_FIELD] = action._task_uuid
+        fields[TASK_LEVEL_FIELD] = action.next_level()
+    write(fields, serializer)
+
+
+def current_action() -> Optional[Action]:
+    """
+    Return the action that the running code is in, or `None`.
+
+    >>> with start_action(action_type="outer") as action:
+    ...     current_action() is action
+    True
+    """
+    return current()  # type: ignore[return-value] # only actions are ever made current
+
+
+def log_message(message_type: str, **fields: Any) -> None:
+    """
+    Log a message in the current action, or in a task of its own if there is none.
+
+    Args:
+        message_type: The type of the message, for example `"yourapp:cache:miss"`.
+        fields: Whatever belongs to it.
+
+    >>> log_message("yourapp:cache:miss", key="a", size=1024)
+    """
+    say(current_action(), message_type, fields, *_routing(fields))
+
+
+def begin(
+    logger: Optional[LoggerLike],
+    action_type: str,
+    serializers: Optional[ActionSerializers],
+    fields: Message,
+) -> Action:
+    """Start an action in the current one, or a task; the dictionary of fields is used up."""
+    parent = current_action()
+    if parent is None:
+        action = Action(logger, new_task_uuid(), TaskLevel([]), action_type, serializers)
+    else:
+        action = parent.child(logger, action_type, serializers)
+    action._start(fields)
+    return action
+
+
+def start_action(
+    logger: Optional[LoggerLike] = None,
+    action_type: str = "",
+    _serializers: Optional[ActionSerializers] = None,
+    **fields: Any,
+) -> Action:
+    """
+    Start an action in the current one, or a task if there is none.
+
+    The start message is logged at once. The action becomes the current one, and ends, with a
+    `with` block.
+
+    Args:
+        logger: Takes its messages; `None` is the default logger.
+        action_type: Its type, for example `"yourapp:download"`.
+        _serializers: Those of an `ActionType`, or `None`.
+        fields: The fields of its start message. Those that have the name of a built-in one, for
+            example `timestamp` or `action_status`, are replaced by it.
+
+    Raises:
+        AttributeError: If the logger has no `write` method.
+
+    >>> with start_action(action_type="yourapp:download", url="http://example.com"):
+    ...     pass
+    """
+    return begin(logger, action_type, _serializers, fields)
+
+
+startAction = start_action
+
+
+def start_task(
+    logger: Optional[LoggerLike] = None,
+    action_type: str = "",
+    _serializers: Optional[ActionSerializers] = None,
+    **fields: Any,
+) -> Action:
+    """
+    Start an action that is the root of a new task, whatever the current action is.
+
+    Args:
+        logger: Takes its messages; `None` is the default logger.
+        action_type: Its type, for example `"yourapp:request"`.
+        _serializers: Those of an `ActionType`, or `None`.
+        fields: The fields of its start message.
+
+    Raises:
+        AttributeError: If the logger has no `write` method.
+
+    >>> with start_task(action_type="yourapp:request", path="/"):
+    ...     pass
+    """
+    action = Action(logger, new_task_uuid(), TaskLevel([]), action_type, _serializers)
+    action._start(fields)
+    return action
+
+
+startTask = start_task

@@ -1,0 +1,155 @@
+"""Where am I? The one context variable, and places in the tree that hand out the next slot."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from itertools import count
+from os import urandom
+from typing import Any, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar
+
+from eliot._safe import saferepr
+from eliot._typing import LoggerLike
+
+__all__ = ["Place", "Visit", "current", "new_task_uuid", "stamp"]
+
+
+def new_task_uuid() -> str:
+    """
+    Make a random task id, in the form of a version 4 UUID (RFC 9562, section 5.4).
+
+    >>> len(new_task_uuid())
+    36
+    """
+    # Six times faster than str(uuid.uuid4()), and `uuid` itself takes 5 ms to import.
+    text = urandom(16).hex()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
+class Place:
+    """
+    A position in the tree of a task, which can be the current one, and numbers what happens there.
+
+    Args:
+        logger: Takes the messages that are logged here.
+        task_uuid: Which task.
+        level: Where in it; the numbers of a task level.
+    """
+
+    # With a __dict__: programs have always been free to keep things of their own on an action.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_level",
+        "_logger",
+        "_slots",
+        "_task_uuid",
+        "_visits",
+    )
+
+    def __init__(self, logger: LoggerLike, task_uuid: str, level: Iterable[int]) -> None:
+        self._logger = logger
+        self._task_uuid = task_uuid
+        self._level = tuple(level)
+        # next() of a count is one atomic step: threads that share a place never share a slot.
+        self._slots = count(1)
+        self._visits: Dict[Visit[Any], None] = {}
+
+    def next_level(self) -> List[int]:
+        """Take the next slot; the list is the caller's own."""
+        return [*self._level, next(self._slots)]
+
+    def enter(self) -> None:
+        """Make this the current place."""
+        visit = Visit(self)
+        visit._token = _CURRENT.set(visit)
+        self._visits[visit] = None
+
+    def leave(self) -> None:
+        """
+        End the last visit that was begun by `enter`, of those in this context if there are any.
+
+        A place that was never entered leaves everything as it is.
+        """
+        visits = list(self._visits)
+        if not visits:
+            return
+        for visit in reversed(visits):
+            if visit.undo():
+                break
+        else:
+            visit = visits[-1]
+            visit.over = True
+        self._visits.pop(visit, None)
+
+
+_P = TypeVar("_P", bound=Place)
+
+
+class Visit(Generic[_P]):
+    """
+    A stay in a place: it is the current one during a `with` block.
+
+    A block may be left in another context than it was entered in: generators are closed by
+    whoever closes them, asynchronous ones by the event loop. Nothing can be put right from there,
+    so the visit is marked as over, and whoever finds it in a context goes back to what was before.
+
+    Args:
+        place: The place.
+    """
+
+    __slots__ = ("_token", "over", "place")
+
+    def __init__(self, place: _P) -> None:
+        self.place = place
+        self.over = False
+        self._token: Optional[Token[Optional[Visit[Any]]]] = None
+
+    def __enter__(self) -> _P:
+        if self._token is not None:
+            msg = f"a context manager of {saferepr(self.place)} is for one block; make another one"
+            raise RuntimeError(msg)
+        self._token = _CURRENT.set(self)
+        return self.place
+
+    def __exit__(self, *_: object) -> None:
+        if not self.undo():
+            self.over = True
+
+    def undo(self) -> bool:
+        """Make current what was so before, and return whether that can be done in this context."""
+        try:
+            _CURRENT.reset(self._token)  # type: ignore[arg-type] # it has been entered
+        # Made in another context, or undone by another thread that shares the place.
+        except (ValueError, RuntimeError):
+            return False
+        return True
+
+    def before(self) -> Optional[Visit[Any]]:
+        """Return the last visit before this one that is not over."""
+        visit: Optional[Visit[Any]] = self
+        while visit is not None and visit.over:
+            old = visit._token.old_value  # type: ignore[union-attr] # it has been entered
+            visit = None if old is Token.MISSING else old
+        return visit
+
+
+_CURRENT: ContextVar[Optional[Visit[Any]]] = ContextVar("eliot.action", default=None)
+
+
+def current() -> Optional[Place]:
+    """Return the place where the running code is, if it is anywhere."""
+    visit = _CURRENT.get()
+    if visit is not None and visit.over:
+        visit = visit.before()
+        # Or the visits of a loop that breaks out of generators would pile up.
+        _CURRENT.set(visit)
+    return None if visit is None else visit.place
+
+
+def stamp() -> Tuple[str, List[int]]:
+    """Return task uuid and level of the next message: a slot of the current place or a new task."""
+    place = current()
+    if place is None:
+        return new_task_uuid(), [1]
+    return place._task_uuid, place.next_level()

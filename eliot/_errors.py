@@ -1,0 +1,98 @@
+"""Which extra fields describe an exception: the registry of extractors, which never logs."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar
+
+from eliot._safe import saferepr
+from eliot._typing import Extractor
+
+__all__ = ["ErrorExtraction", "get_fields_for_exception", "register_exception_extractor"]
+
+_E = TypeVar("_E", bound=BaseException)
+
+
+class ErrorExtraction:
+    """
+    Know the extractor of each exception class.
+
+    Attributes:
+        registry: From class to extractor.
+    """
+
+    def __init__(self) -> None:
+        self.registry: Dict[type, Extractor] = {}
+
+    def register_exception_extractor(
+        self, exception_class: Type[_E], extractor: Callable[[_E], Dict[str, Any]]
+    ) -> None:
+        """
+        Register which extra fields describe an exception in failed actions and tracebacks.
+
+        Of an exception's classes the most derived that is registered decides. Registering again
+        replaces. An extractor that fails does no harm: its own traceback is logged, then the
+        message without extra fields.
+
+        Args:
+            exception_class: For this class and its subclasses.
+            extractor: Called with the exception; returns a dictionary of fields.
+
+        >>> import eliot
+        >>> class HTTPError(Exception):
+        ...     status = 404
+        >>> eliot.register_exception_extractor(HTTPError, lambda e: {"status": e.status})
+        """
+        self.registry[exception_class] = extractor
+
+    def fields_for(self, exception: object) -> Tuple[Dict[str, Any], Optional[BaseException]]:
+        """
+        Ask the extractor that is responsible.
+
+        Returns:
+            The fields, in a dictionary of the caller's own, and what went wrong, if anything.
+        """
+        for cls in type(exception).__mro__:
+            extractor = self.registry.get(cls)
+            if extractor is not None:
+                try:
+                    return _checked(extractor, extractor(exception)), None
+                # Whatever an extractor raises: the exception that it describes matters more.
+                except BaseException as failure:
+                    return {}, failure
+        return {}, None
+
+
+def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:
+    if not isinstance(extracted, dict) or not all(isinstance(key, str) for key in extracted):
+        msg = (
+            f"the exception extractor {saferepr(extractor)} returned {saferepr(extracted)}; "
+            "expected a dictionary with text keys"
+        )
+        raise TypeError(msg)
+    return dict(extracted)
+
+
+_error_extraction = ErrorExtraction()
+
+#: The registry's method; `eliot.register_exception_extractor` is this.
+register_exception_extractor = _error_extraction.register_exception_extractor
+
+fields_for = _error_extraction.fields_for
+
+
+def get_fields_for_exception(
+    logger: object,  # noqa: ARG001 - reports its failures, says the docstring
+    exception: object,
+) -> Dict[str, Any]:
+    """
+    Return the extra fields of an exception: the old name of `ErrorExtraction.fields_for`.
+
+    Args:
+        logger: Ignored; reporting a failed extractor is up to the caller.
+        exception: The exception.
+    """
+    return fields_for(exception)[0]
+
+
+# The errno is what programs act upon, and it is not always part of an OSError's text.
+register_exception_extractor(OSError, lambda error: {"errno": error.errno})

@@ -1,0 +1,36 @@
+"""The vocabulary: names of reserved fields, statuses and Eliot's own types."""
+
+TASK_UUID_FIELD = "task_uuid"
+TASK_LEVEL_FIELD = "task_level"
+TIMESTAMP_FIELD = "timestamp"
+MESSAGE_TYPE_FIELD = "message_type"
+ACTION_TYPE_FIELD = "action_type"
+ACTION_STATUS_FIELD = "action_status"
+EXCEPTION_FIELD = "exception"
+REASON_FIELD = "reason"
+TRACEBACK_FIELD = "traceback"
+
+STARTED_STATUS = "started"
+SUCCEEDED_STATUS = "succeeded"
+FAILED_STATUS = "failed"
+VALID_STATUSES = (STARTED_STATUS, SUCCEEDED_STATUS, FAILED_STATUS)
+
+#: The fields that say which message this is and when it was logged; every message has them.
+IDENTITY_FIELDS = (TASK_LEVEL_FIELD, TASK_UUID_FIELD, TIMESTAMP_FIELD)
+
+#: The fields that nothing but the logging call itself may set: its identity and its type.
+PROTECTED_FIELDS = frozenset(
+    (*IDENTITY_FIELDS, MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
+)
+
+TRACEBACK_TYPE = "eliot:traceback"
+SERIALIZATION_FAILURE_TYPE = "eliot:serialization_failure"
+DESTINATION_FAILURE_TYPE = "eliot:destination_failure"
+STDLIB_TYPE = "eliot:stdlib"
+UNCAUGHT_TYPE = "eliot:uncaught"
+WARNING_TYPE = "eliot:warning"
+REMOTE_TASK_TYPE = "eliot:remote_task"
+
+#: Routing instructions that may ride among a message's keywords; stripped at the door.
+LOGGER_KEY = "__eliot_logger__"
+SERIALIZER_KEY = "__eliot_serializer__"

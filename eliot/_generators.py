@@ -1,0 +1,60 @@
+"""Generators that keep to their own action context across `yield`."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from functools import wraps
+from inspect import isasyncgenfunction
+from typing import Any, Callable, TypeVar, cast
+
+from eliot._action import log_message
+from eliot._steps import async_steps, steps
+
+__all__ = ["GeneratorSupportNotEnabled", "eliot_friendly_generator_function"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class GeneratorSupportNotEnabled(Exception):
+    """Nothing raises this any more; it is kept for programs that catch it."""
+
+
+def eliot_friendly_generator_function(original: _F) -> _F:
+    """
+    Let a generator function, plain or asynchronous, use actions around `yield`.
+
+    The body runs in a context of its own, a copy of the one in which the generator was made: the
+    action that is current inside stays so across `yield`, and never leaks to the consumer.
+
+    Args:
+        original: A generator function.
+
+    Returns:
+        A function that does the same. If its attribute `debug` is true, a message of type
+        `yielded` is logged inside at each `yield`.
+
+    .. versionchanged:: 2.0
+        The context is that in which the generator was made, not that of the first `next()`; what
+        the generator returns is kept; asynchronous generators are supported.
+
+    >>> import eliot
+    >>> @eliot_friendly_generator_function
+    ... def numbers():
+    ...     with eliot.start_action(action_type="numbers"):
+    ...         yield 1
+    >>> for number in numbers():
+    ...     print(number, eliot.current_action())
+    1 None
+    """
+    run = async_steps if isasyncgenfunction(original) else steps
+
+    @wraps(original)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return run(copy_context(), original(*args, **kwargs), at_yield=at_yield)
+
+    def at_yield() -> None:
+        if wrapper.debug:  # type: ignore[attr-defined] # set below
+            log_message("yielded")
+
+    wrapper.debug = False  # type: ignore[attr-defined] # for the user to set
+    return cast("_F", wrapper)

@@ -1,0 +1,66 @@
+"""Loggers: take a message from those who speak, serialize it, hand it to the fan-out."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from zope.interface import Interface, implementer
+
+from eliot._destinations import PROCESS
+from eliot._reports import serialization_failure, serialized_traceback_report
+from eliot._typing import Message, Serializer
+
+__all__ = ["ILogger", "Logger"]
+
+
+class ILogger(Interface):
+    """
+    Take messages.
+
+    Any object with such a method will do, whether it declares the interface or not.
+    """
+
+    def write(dictionary: Any, serializer: Any = None) -> Any:  # noqa: N805 - an interface
+        """
+        Log one message; callable from any thread.
+
+        Args:
+            dictionary: The message; not to be changed.
+            serializer: Checks and converts its fields, or `None`.
+        """
+
+
+@implementer(ILogger)
+class Logger:
+    """
+    Write messages to the destinations of the process.
+
+    The default logger is one of these; few programs need another.
+
+    >>> Logger().write({"message_type": "hello"})
+    """
+
+    #: The destinations of the process; an instance may be given its own.
+    _destinations = PROCESS
+
+    def write(self, dictionary: Message, serializer: Optional[Serializer] = None) -> None:
+        """
+        Serialize a message and deliver it to the destinations.
+
+        If the serializer fails, its traceback is logged, then an `eliot:serialization_failure`,
+        then the message all the same, as far as it could be serialized. Nothing is raised.
+
+        Args:
+            dictionary: The message; it is copied.
+            serializer: Converts the fields of the copy.
+        """
+        message = dictionary.copy()
+        if serializer is not None:
+            try:
+                serializer.serialize(message)
+            except Exception as failure:
+                self.write(serialized_traceback_report(failure))
+                self.write(serialization_failure(message))
+                # Whatever the serializer has left of it: the message keeps its place in the tree.
+                message = {**dictionary, **message}
+        self._destinations.send(message, self)

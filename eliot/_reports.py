@@ -1,0 +1,157 @@
+"""What Eliot says about failures, its own and the program's: plain dictionaries, and tracebacks."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from traceback import FrameSummary, StackSummary, TracebackException
+from types import TracebackType
+from typing import Any, Iterator, Optional, Tuple, Type
+
+from eliot._context import stamp
+from eliot._errors import fields_for
+from eliot._fields import (
+    DESTINATION_FAILURE_TYPE,
+    EXCEPTION_FIELD,
+    MESSAGE_TYPE_FIELD,
+    REASON_FIELD,
+    SERIALIZATION_FAILURE_TYPE,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+    TIMESTAMP_FIELD,
+    TRACEBACK_FIELD,
+    TRACEBACK_TYPE,
+)
+from eliot._safe import UNKNOWN, class_name, safe_dictionary, safeunicode
+from eliot._schema import traceback_serializer
+from eliot._typing import Message
+
+__all__ = [
+    "TRACEBACK_SERIALIZER",
+    "destination_failure",
+    "format_traceback",
+    "placed",
+    "serialization_failure",
+    "serialized_traceback_report",
+    "traceback_report",
+]
+
+TRACEBACK_SERIALIZER = traceback_serializer(TRACEBACK_TYPE)
+
+
+def placed(report: Message) -> Message:
+    """Give a message its place: the next slot of wherever the running code is."""
+    report[TIMESTAMP_FIELD] = time.time()
+    report[TASK_UUID_FIELD], report[TASK_LEVEL_FIELD] = stamp()
+    return report
+
+
+def traceback_report(
+    exception: Optional[BaseException],
+    exception_class: Optional[type] = None,
+    tb: Optional[TracebackType] = None,
+    text: Optional[str] = None,
+) -> Tuple[Message, Optional[BaseException]]:
+    """
+    Build the message that tells of an exception.
+
+    Args:
+        exception: The exception; `None` says that there was none to tell of.
+        exception_class: If not that of the exception.
+        tb: Its traceback.
+        text: The formatted traceback, if somebody else has formatted it.
+
+    Returns:
+        The message, without a place, and the failure of an extractor, if one failed. The message
+        holds the live exception and its class, which `TRACEBACK_SERIALIZER` turns into text.
+    """
+    if exception_class is None:
+        exception_class = type(exception)
+    if text is None:
+        text = format_traceback(exception_class, exception, tb)
+    report, failure = fields_for(exception)
+    report[MESSAGE_TYPE_FIELD] = TRACEBACK_TYPE
+    report[REASON_FIELD] = "no exception is being handled" if exception is None else exception
+    report[TRACEBACK_FIELD] = text
+    report[EXCEPTION_FIELD] = exception_class
+    return report, failure
+
+
+def serialized_traceback_report(failure: BaseException) -> Message:
+    """Build the placed message that tells of a failure inside Eliot, with nothing live in it."""
+    # An extractor that fails on this one too is not reported in turn: that could go on for ever.
+    report, _ = traceback_report(failure, tb=failure.__traceback__)
+    TRACEBACK_SERIALIZER.serialize(report)
+    return placed(report)
+
+
+def serialization_failure(message: Message) -> Message:
+    """Build the placed message that says which message could not be serialized as declared."""
+    return placed(
+        {MESSAGE_TYPE_FIELD: SERIALIZATION_FAILURE_TYPE, "message": safe_dictionary(message)}
+    )
+
+
+def destination_failure(message: Message, failure: Exception) -> Message:
+    """Build the placed message that says which message a destination failed to take."""
+    return placed(
+        {
+            MESSAGE_TYPE_FIELD: DESTINATION_FAILURE_TYPE,
+            "message": safe_dictionary(message),
+            REASON_FIELD: safeunicode(failure),
+            EXCEPTION_FIELD: class_name(type(failure)),
+        }
+    )
+
+
+def format_traceback(
+    exception_class: Type[Any], exception: Optional[BaseException], tb: Optional[TracebackType]
+) -> str:
+    """
+    Format an exception as Python does, with its causes, groups and notes, but without source lines.
+
+    No file is touched: an error may be logged when there are no descriptors left, and source lines
+    would multiply the size of the log.
+
+    >>> try:
+    ...     1 / 0
+    ... except ZeroDivisionError as error:
+    ...     text = format_traceback(type(error), error, error.__traceback__)
+    >>> print(text)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+      File "...", line 2, in <module>
+    ZeroDivisionError: division by zero
+    """
+    if exception is None:
+        return "NoneType: None"  # what traceback.format_exc() says then
+    try:
+        # limit=0 keeps the standard library from collecting frames, which looks at files.
+        formatted = TracebackException(exception_class, exception, tb, limit=0)
+        _add_frames(formatted, exception, tb)
+        return "".join(formatted.format()).rstrip("\n")
+    except Exception:
+        return f"{class_name(exception_class)}: {UNKNOWN}"
+
+
+def _add_frames(
+    formatted: TracebackException, exception: BaseException, tb: Optional[TracebackType]
+) -> None:
+    """Fill in the stacks of an exception and of all that hangs on it."""
+    pending = [(formatted, exception, tb)]
+    while pending:
+        formatted, exception, tb = pending.pop()
+        formatted.stack = StackSummary.from_list(list(_frames(tb)))
+        # Only exception groups, of Python 3.11 and later, have "exceptions".
+        members = getattr(formatted, "exceptions", None) or ()
+        pairs = [
+            (formatted.__cause__, exception.__cause__),
+            (formatted.__context__, exception.__context__),
+            *zip(members, getattr(exception, "exceptions", ())),
+        ]
+        pending.extend((f, e, e.__traceback__) for f, e in pairs if f is not None and e is not None)
+
+
+def _frames(tb: Optional[TracebackType]) -> Iterator[FrameSummary]:
+    for frame, line_number in traceback.walk_tb(tb):
+        code = frame.f_code
+        yield FrameSummary(code.co_filename, line_number, code.co_name, lookup_line=False, line="")

@@ -1,0 +1,81 @@
+"""Text of anything: `str()`, `repr()` and class names that never raise and have an end."""
+
+from __future__ import annotations
+
+__all__ = ["UNKNOWN", "class_name", "safe_dictionary", "saferepr", "safeunicode"]
+
+#: What stands in for an object that cannot say what it is.
+UNKNOWN = "eliot: unknown, str() raised exception"
+
+#: Longest text kept of one object, in characters; the rest is cut and its size said.
+MAX_TEXT = 100_000
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]}... (cut, {len(text)} characters in all)"
+
+
+def safeunicode(o: object) -> str:
+    """
+    Return `str(o)`, or a fixed text if that fails.
+
+    The result is cut at 100,000 characters.
+
+    >>> safeunicode(ValueError("boom"))
+    'boom'
+    """
+    try:
+        return _bounded(str(o))
+    except Exception:
+        return UNKNOWN
+
+
+def saferepr(o: object) -> str:
+    """
+    Return `repr(o)`, or a fixed text if that fails.
+
+    The result is cut at 100,000 characters.
+
+    >>> saferepr("a")
+    "'a'"
+    """
+    try:
+        return _bounded(repr(o))
+    except Exception:
+        return UNKNOWN
+
+
+def class_name(cls: object) -> str:
+    """
+    Return `module.name` of a class.
+
+    The name is `__name__`, not `__qualname__`: that is what Eliot's logs have always shown.
+
+    >>> class_name(ValueError)
+    'builtins.ValueError'
+    """
+    try:
+        return f"{cls.__module__}.{cls.__name__}"  # type: ignore[attr-defined] # any object may come
+    except Exception:
+        return saferepr(cls)
+
+
+def safe_dictionary(dictionary: object) -> str:
+    r"""
+    Describe a dictionary whose keys and values may be anything.
+
+    Returns:
+        The text of a dictionary that maps the `repr` of each key to the `repr` of its value; for
+        anything but a dictionary its `repr`.
+
+    >>> safe_dictionary({"hello": 123})
+    '{"\'hello\'": \'123\'}'
+    """
+    if not isinstance(dictionary, dict):
+        return saferepr(dictionary)
+    try:
+        return _bounded(str({saferepr(key): saferepr(value) for key, value in dictionary.items()}))
+    except Exception:  # another thread has changed it meanwhile
+        return saferepr(dictionary)

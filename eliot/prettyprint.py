@@ -1,0 +1,188 @@
+"""Messages as text that people read: two formats, and the command `eliot-prettyprint`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pprint
+import re
+import sys
+from datetime import datetime, timezone
+from json import dumps
+from typing import Any, Iterable, List, Mapping, Optional
+
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    IDENTITY_FIELDS,
+    MESSAGE_TYPE_FIELD,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+    TIMESTAMP_FIELD,
+)
+from eliot._lines import BadLine, read_lines
+from eliot._safe import saferepr
+
+__all__ = ["compact_format", "pretty_format"]
+
+REQUIRED_FIELDS = set(IDENTITY_FIELDS)
+
+_FIRST_FIELDS = (ACTION_TYPE_FIELD, MESSAGE_TYPE_FIELD, ACTION_STATUS_FIELD)
+
+# The escapes of a repr() that are shown as what they stand for. A backslash is `\\` there, and no
+# beginning of another one.
+_ESCAPE = re.compile(r"\\[\\nt]")
+_SHOWN = {r"\n": "\n ", r"\t": "\t"}
+
+#: How many bad lines are named at the end.
+_NAMED = 10
+
+
+def _printable(text: object) -> str:
+    """Escape what could do something to a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
+
+
+def _time(timestamp: Any, *, local: bool) -> str:
+    """Convert seconds since 1970 to ISO 8601; what is no such number is shown as it is."""
+    try:
+        if local:
+            return datetime.fromtimestamp(timestamp).isoformat("T")  # noqa: DTZ006 - as asked for
+        utc = datetime.fromtimestamp(timestamp, timezone.utc)
+        return utc.replace(tzinfo=None).isoformat("T") + "Z"
+    except (TypeError, ValueError, OverflowError, OSError):
+        return _printable(timestamp)
+
+
+def _level(level: Any) -> str:
+    if isinstance(level, (list, tuple)):
+        level = "/" + "/".join(map(str, level))
+    return _printable(level)
+
+
+def _ordered(message: Mapping[str, Any]) -> List[str]:
+    """Put the names of fields in order: types and status first, then by name."""
+    first = [name for name in _FIRST_FIELDS if name in message]
+    return first + sorted(set(message) - REQUIRED_FIELDS - set(first))
+
+
+def pretty_format(message: Mapping[str, Any], local_timezone: bool = False) -> str:
+    """
+    Convert a message to text of several lines, one field on each.
+
+    Args:
+        message: A message as logged, or as decoded from a line of a log.
+        local_timezone: Show local time instead of UTC.
+
+    Returns:
+        The text, ending with a line break.
+
+    Raises:
+        KeyError: If the message lacks `task_uuid`, `task_level` or `timestamp`.
+
+    >>> message = {"task_uuid": "u", "task_level": [1, 2], "timestamp": 1443193754, "x": [1]}
+    >>> print(pretty_format(message), end="")
+    u -> /1/2
+    2015-09-25T15:09:14Z
+      x: [1]
+    """
+    lines = [
+        f"{_printable(message[TASK_UUID_FIELD])} -> {_level(message[TASK_LEVEL_FIELD])}",
+        _time(message[TIMESTAMP_FIELD], local=local_timezone),
+    ]
+    for field in _ordered(message):
+        name = _printable(field)
+        value = _ESCAPE.sub(lambda found: _SHOWN.get(found[0], found[0]), _pformat(message[field]))
+        continuation = "\n" + " " * (len(name) + 2) + "| "
+        lines.append(f"  {name}: {value.replace(chr(10), continuation)}")
+    return "\n".join(lines) + "\n"
+
+
+def _pformat(value: object) -> str:
+    try:
+        return pprint.pformat(value, width=40)
+    except Exception:
+        return saferepr(value)
+
+
+def compact_format(message: Mapping[str, Any], local_timezone: bool = False) -> str:
+    r"""
+    Convert a message to one line of text.
+
+    Args:
+        message: A message as decoded from a line of a log.
+        local_timezone: Show local time instead of UTC.
+
+    Returns:
+        The text, without a line break.
+
+    Raises:
+        KeyError: If the message lacks `task_uuid`, `task_level` or `timestamp`.
+        TypeError: If JSON cannot represent a value.
+
+    >>> compact_format({"task_uuid": "u", "task_level": [1, 2], "timestamp": 1443193754, "x": "\n"})
+    'u/1/2 2015-09-25T15:09:14Z x="\\n"'
+    """
+    fields = " ".join(
+        f"{_printable(name)}={dumps(message[name], separators=(',', ':'))}"
+        for name in _ordered(message)
+    )
+    place = f"{_printable(message[TASK_UUID_FIELD])}{_level(message[TASK_LEVEL_FIELD])}"
+    return f"{place} {_time(message[TIMESTAMP_FIELD], local=local_timezone)} {fields}"
+
+
+def _render(lines: Iterable[Any], options: argparse.Namespace, bad: List[BadLine]) -> Iterable[str]:
+    """Convert each line to text, in place; collect those that are no messages."""
+    format_message = compact_format if options.compact else pretty_format
+    for item in read_lines(lines):
+        if isinstance(item, BadLine):
+            bad.append(item)
+            what = "Not JSON" if item.reason == "not JSON" else "Not an Eliot message"
+            yield f"{what}: {item.line!r}\n\n"
+        else:
+            yield format_message(item, options.local_timezone) + "\n"
+
+
+def _summary(bad: List[BadLine]) -> str:
+    named = "; ".join(map(str, bad[:_NAMED]))
+    more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
+    what = "1 line is no Eliot message" if len(bad) == 1 else f"{len(bad)} lines are no messages"
+    return f"{what}: {named}{more}\n"
+
+
+def _main(arguments: Optional[List[str]] = None) -> None:
+    """Run the command `eliot-prettyprint`."""
+    parser = argparse.ArgumentParser(
+        prog="eliot-prettyprint",
+        usage="cat messages | %(prog)s [options]",
+        description="Convert Eliot messages into more readable format. Reads JSON, one message a "
+        "line, from standard input. Lines that are no messages are shown as they are, and counted "
+        "on standard error.",
+    )
+    parser.add_argument("-c", "--compact", action="store_true", help="one line for each message")
+    parser.add_argument(
+        "-l", "--local-timezone", action="store_true", help="local time instead of UTC"
+    )
+    options = parser.parse_args(arguments)
+    # Looked up now: programs that only format may have no standard input at all.
+    stdin: Any = sys.stdin
+    lines = () if stdin is None else getattr(stdin, "buffer", stdin)
+    stdout: Any = sys.stdout
+    if hasattr(stdout, "reconfigure"):  # a terminal may lack a character
+        stdout.reconfigure(errors="backslashreplace")
+    bad: List[BadLine] = []
+    try:
+        for text in _render(lines, options, bad):
+            stdout.write(text)
+        stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+    if bad:
+        sys.stderr.write(_summary(bad))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,491 @@
+"""Helpers for tests: capture what is logged, look at it as a tree, and make claims about it."""
+
+# The names and arguments of published Eliot; assertions of unittest, for its test cases.
+# ruff: noqa: PLR0913, PLR0917
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from inspect import iscoroutinefunction
+from json import JSONEncoder
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+)
+from unittest import SkipTest, TestCase
+
+import eliot._output as _output
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    FAILED_STATUS,
+    MESSAGE_TYPE_FIELD,
+    STARTED_STATUS,
+    SUCCEEDED_STATUS,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+)
+from eliot._memory import MemoryLogger
+from eliot._typing import JSONDefault, LoggerLike, Message
+from eliot._validation import ActionType, MessageType
+from eliot.json import EliotJSONEncoder, default_function, json_default
+
+__all__ = [
+    "COMPLETED_STATUSES",
+    "EliotJSONEncoder",
+    "LoggedAction",
+    "LoggedMessage",
+    "MemoryLogger",
+    "UnflushedTracebacks",
+    "assertContainsFields",
+    "assertHasAction",
+    "assertHasMessage",
+    "capture_logging",
+    "check_for_errors",
+    "issuperset",
+    "swap_logger",
+    "validateLogging",
+    "validate_logging",
+]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+COMPLETED_STATUSES = (FAILED_STATUS, SUCCEEDED_STATUS)
+
+
+class UnflushedTracebacks(Exception):
+    """
+    Say that tracebacks were logged that the test did not expect.
+
+    A test that expects them calls `MemoryLogger.flush_tracebacks`.
+    """
+
+
+def _name_of(named: Union[str, MessageType, ActionType]) -> str:
+    if isinstance(named, MessageType):
+        return named.message_type
+    return named.action_type if isinstance(named, ActionType) else named
+
+
+def issuperset(a: Dict[Any, Any], b: Dict[Any, Any]) -> bool:
+    """
+    Find out whether all items of one dictionary are in another.
+
+    >>> issuperset({"x": 1, "y": 2}, {"x": 1})
+    True
+    """
+    return all(item in a.items() for item in b.items())
+
+
+@dataclass(frozen=True)
+class LoggedMessage:
+    """
+    A message that was logged.
+
+    Attributes:
+        message: Its fields.
+
+    >>> LoggedMessage.of_type([{"message_type": "hello", "name": "world"}], "hello")
+    [LoggedMessage(message={'message_type': 'hello', 'name': 'world'})]
+    """
+
+    message: Message
+
+    @classmethod
+    def of_type(
+        cls, messages: Iterable[Message], messageType: Union[str, MessageType]
+    ) -> List[LoggedMessage]:
+        """
+        Find all messages of a type, in the order of the log.
+
+        Args:
+            messages: Those of a `MemoryLogger`.
+            messageType: The type, or its name.
+        """
+        name = _name_of(messageType)
+        return [cls(message) for message in messages if message.get(MESSAGE_TYPE_FIELD) == name]
+
+    ofType = of_type
+
+
+@dataclass(frozen=True)
+class LoggedAction:
+    """
+    An action that was logged, with all that happened in it.
+
+    Attributes:
+        startMessage: The fields of its start message.
+        endMessage: The fields of its end message.
+        children: The messages and actions in it, in the order of the log.
+
+    >>> from eliot import start_action
+    >>> logger = MemoryLogger()
+    >>> with start_action(logger, "outer") as action:
+    ...     action.log("hello")
+    >>> [outer] = LoggedAction.of_type(logger.messages, "outer")
+    >>> outer.type_tree()
+    {'outer': ['hello']}
+    """
+
+    startMessage: Message
+    endMessage: Message
+    children: List[Union[LoggedMessage, LoggedAction]]
+
+    @property
+    def start_message(self) -> Message:
+        """The fields of its start message."""
+        return self.startMessage
+
+    @property
+    def end_message(self) -> Message:
+        """The fields of its end message."""
+        return self.endMessage
+
+    @classmethod
+    def from_messages(
+        cls, uuid: str, level: Sequence[int], messages: Iterable[Message]
+    ) -> LoggedAction:
+        """
+        Collect an action from a log.
+
+        Args:
+            uuid: Its task.
+            level: The level of its start message.
+            messages: Those of a `MemoryLogger`.
+
+        Raises:
+            ValueError: If the action, or one in it, has not started or has not ended.
+        """
+        return cls._from_index(_Index(messages), (uuid, *level[:-1]))
+
+    fromMessages = from_messages
+
+    @classmethod
+    def of_type(
+        cls, messages: Iterable[Message], actionType: Union[str, ActionType]
+    ) -> List[LoggedAction]:
+        """
+        Find all actions of a type, in the order in which they started.
+
+        Args:
+            messages: Those of a `MemoryLogger`.
+            actionType: The type, or its name.
+
+        Raises:
+            ValueError: If one of them, or an action in one of them, has not ended.
+        """
+        name = _name_of(actionType)
+        index = _Index(messages)
+        return [
+            cls._from_index(index, key)
+            for key, start in index.starts.items()
+            if start[ACTION_TYPE_FIELD] == name
+        ]
+
+    ofType = of_type
+
+    @classmethod
+    def _from_index(cls, index: _Index, key: _Key) -> LoggedAction:
+        start = index.starts.get(key)
+        if start is None:
+            msg = "Missing start message"
+            raise ValueError(msg)
+        end = index.ends.get(key)
+        if end is None:
+            msg = f"Missing end message of type {start[ACTION_TYPE_FIELD]}"
+            raise ValueError(msg)
+        children: List[Union[LoggedMessage, LoggedAction]] = [
+            cls._from_index(index, child) if isinstance(child, tuple) else LoggedMessage(child)
+            for child in index.children.get(key, ())
+        ]
+        return cls(start, end, children)
+
+    def descendants(self) -> Iterator[Union[LoggedMessage, LoggedAction]]:
+        """Yield all that happened in the action, parents before children."""
+        for child in self.children:
+            yield child
+            if isinstance(child, LoggedAction):
+                yield from child.descendants()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the action ended without an exception."""
+        return bool(self.endMessage[ACTION_STATUS_FIELD] == SUCCEEDED_STATUS)
+
+    def type_tree(self) -> Dict[str, List[Any]]:
+        """
+        Reduce the action to its type and the types of what happened in it.
+
+        Returns:
+            A dictionary of one item, from the type of the action to a list of message types and of
+            such dictionaries.
+        """
+        return {
+            self.startMessage[ACTION_TYPE_FIELD]: [
+                child.type_tree()
+                if isinstance(child, LoggedAction)
+                else child.message.get(MESSAGE_TYPE_FIELD, "")
+                for child in self.children
+            ]
+        }
+
+
+#: An action of a log: its task uuid and its own level.
+_Key = Tuple[Any, ...]
+
+
+class _Index:
+    """The starts and ends of all actions of a log, and what is directly in each."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.starts: Dict[_Key, Message] = {}
+        self.ends: Dict[_Key, Message] = {}
+        self.children: Dict[_Key, List[Union[Message, _Key]]] = {}
+        for message in messages:
+            key = (message.get(TASK_UUID_FIELD), *message.get(TASK_LEVEL_FIELD, ())[:-1])
+            status = message.get(ACTION_STATUS_FIELD) if ACTION_TYPE_FIELD in message else None
+            if status == STARTED_STATUS:
+                self.starts[key] = message
+                self.children.setdefault(key[:-1], []).append(key)
+            elif status in COMPLETED_STATUSES:
+                self.ends[key] = message
+            else:
+                self.children.setdefault(key, []).append(message)
+
+
+def check_for_errors(logger: MemoryLogger) -> None:
+    """
+    Raise an exception if something went wrong that logging itself does not raise.
+
+    Args:
+        logger: What was logged in a test.
+
+    Raises:
+        UnflushedTracebacks: If there are tracebacks that the test did not expect.
+        ValidationError: If a message is not of its declared shape.
+        TypeError: If a message cannot be encoded as JSON.
+    """
+    # First, since they point at mistakes in the program.
+    if logger.tracebackMessages:
+        raise UnflushedTracebacks(logger.tracebackMessages)
+    logger.validate()
+
+
+def swap_logger(logger: LoggerLike) -> LoggerLike:
+    """
+    Replace the default logger.
+
+    Args:
+        logger: Takes its place.
+
+    Returns:
+        The previous one; put it back with a second call.
+    """
+    previous = _output._DEFAULT_LOGGER
+    _output._DEFAULT_LOGGER = logger
+    return previous
+
+
+def validate_logging(
+    assertion: Optional[Callable[..., Any]],
+    *assertionArgs: Any,
+    encoder_: Type[JSONEncoder] = EliotJSONEncoder,
+    json_default_: JSONDefault = json_default,
+    **assertionKwargs: Any,
+) -> Callable[[_F], _F]:
+    """
+    Give a test method a `MemoryLogger`, and check at its end what was logged to it.
+
+    The method of a `unittest.TestCase`, which may be `async def`, gets the logger as keyword
+    argument `logger`. The test fails if it leaves tracebacks behind, or messages that are invalid
+    or that JSON cannot represent; that holds for a test that is skipped half-way, too.
+
+    Args:
+        assertion: Called after the test with the test case, the logger and the other arguments; not
+            if the test was skipped. `None` for no more than the checks.
+        assertionArgs: Passed on to it.
+        encoder_: Deprecated; a `json.JSONEncoder` class for the check.
+        json_default_: Converts values that JSON lacks, for the check.
+        assertionKwargs: Passed on to the assertion.
+
+    >>> class MyTest(TestCase):
+    ...     @validate_logging(assertHasMessage, "hello")
+    ...     def test_hello(self, logger):
+    ...         logger.write({"message_type": "hello"})
+    >>> MyTest("test_hello").run().wasSuccessful()
+    True
+    """
+    default = _default_of(encoder_, json_default_)
+    return _decorator(_Checks(assertion, assertionArgs, assertionKwargs, default), capture=False)
+
+
+validateLogging = validate_logging
+
+
+def capture_logging(
+    assertion: Optional[Callable[..., Any]],
+    *assertionArgs: Any,
+    encoder_: Type[JSONEncoder] = EliotJSONEncoder,
+    json_default_: JSONDefault = json_default,
+    **assertionKwargs: Any,
+) -> Callable[[_F], _F]:
+    """
+    Capture all that a test method logs, and check it at its end.
+
+    Like `validate_logging`, and the logger is the default logger while the test runs.
+
+    Args:
+        assertion: Called after the test with the test case, the logger and the other arguments; not
+            if the test was skipped. `None` for no more than the checks.
+        assertionArgs: Passed on to it.
+        encoder_: Deprecated; a `json.JSONEncoder` class for the check.
+        json_default_: Converts values that JSON lacks, for the check.
+        assertionKwargs: Passed on to the assertion.
+
+    >>> from eliot import log_message
+    >>> class MyTest(TestCase):
+    ...     @capture_logging(assertHasMessage, "hello", {"name": "world"})
+    ...     def test_hello(self, logger):
+    ...         log_message("hello", name="world")
+    >>> MyTest("test_hello").run().wasSuccessful()
+    True
+    """
+    default = _default_of(encoder_, json_default_)
+    return _decorator(_Checks(assertion, assertionArgs, assertionKwargs, default), capture=True)
+
+
+def _default_of(encoder: Type[JSONEncoder], default: JSONDefault) -> JSONDefault:
+    """Choose the default function where a decorator is called, so that its line is blamed."""
+    given = None if encoder is EliotJSONEncoder else encoder
+    return default_function(given, default, stacklevel=3)
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """What a decorator was told to check."""
+
+    assertion: Optional[Callable[..., Any]]
+    args: Tuple[Any, ...]
+    kwargs: Dict[str, Any]
+    json_default: JSONDefault
+
+
+class _Capture:
+    """One run of a decorated test: registers its checks, and notices if it is skipped."""
+
+    def __init__(self, test: TestCase, checks: _Checks, *, capture: bool) -> None:
+        self._test = test
+        self._checks = checks
+        self._skipped = False
+        self.logger = MemoryLogger(json_default=checks.json_default)
+        # Clean-ups run in reverse: restore the logger, call the assertion, look for errors.
+        test.addCleanup(check_for_errors, self.logger)
+        test.addCleanup(self._call_assertion)
+        if capture:
+            test.addCleanup(swap_logger, swap_logger(self.logger))
+
+    def _call_assertion(self) -> None:
+        checks = self._checks
+        if checks.assertion is not None and not self._skipped:
+            checks.assertion(self._test, self.logger, *checks.args, **checks.kwargs)
+
+    def __enter__(self) -> MemoryLogger:
+        return self.logger
+
+    def __exit__(self, _: object, exception: object, __: object) -> None:
+        self._skipped = isinstance(exception, SkipTest)
+
+
+def _decorator(checks: _Checks, *, capture: bool) -> Callable[[_F], _F]:
+    def decorate(function: Any) -> Any:
+        @wraps(function)
+        def call(self: TestCase, *args: Any, **kwargs: Any) -> Any:
+            with _Capture(self, checks, capture=capture) as kwargs["logger"]:
+                return function(self, *args, **kwargs)
+
+        @wraps(function)
+        async def await_call(self: TestCase, *args: Any, **kwargs: Any) -> Any:
+            with _Capture(self, checks, capture=capture) as kwargs["logger"]:
+                return await function(self, *args, **kwargs)
+
+        return await_call if iscoroutinefunction(function) else call
+
+    return decorate
+
+
+def assertContainsFields(test: TestCase, message: Message, fields: Dict[str, Any]) -> None:
+    """
+    Assert that a message has certain fields, among others.
+
+    Args:
+        test: The test case that fails otherwise.
+        message: The message.
+        fields: What it should have.
+    """
+    test.assertEqual({key: message[key] for key in fields if key in message}, fields)
+
+
+def assertHasMessage(
+    testCase: TestCase,
+    logger: MemoryLogger,
+    messageType: Union[str, MessageType],
+    fields: Optional[Dict[str, Any]] = None,
+) -> LoggedMessage:
+    """
+    Assert that there is a message of a type, and that the first one has certain fields.
+
+    Args:
+        testCase: The test case that fails otherwise.
+        logger: What was logged.
+        messageType: The type, or its name.
+        fields: What it should have, among others.
+
+    Returns:
+        The first message of the type.
+    """
+    messages = LoggedMessage.of_type(logger.messages, messageType)
+    testCase.assertTrue(messages, f"No messages of type {_name_of(messageType)}")
+    assertContainsFields(testCase, messages[0].message, fields or {})
+    return messages[0]
+
+
+def assertHasAction(
+    testCase: TestCase,
+    logger: MemoryLogger,
+    actionType: Union[str, ActionType],
+    succeeded: bool,
+    startFields: Optional[Dict[str, Any]] = None,
+    endFields: Optional[Dict[str, Any]] = None,
+) -> LoggedAction:
+    """
+    Assert that there is an action of a type, how the first one ended, and what it told.
+
+    Args:
+        testCase: The test case that fails otherwise.
+        logger: What was logged.
+        actionType: The type, or its name.
+        succeeded: Whether it should have succeeded.
+        startFields: What its start message should have, among others.
+        endFields: What its end message should have, among others.
+
+    Returns:
+        The first action of the type.
+    """
+    actions = LoggedAction.of_type(logger.messages, actionType)
+    testCase.assertTrue(actions, f"No actions of type {_name_of(actionType)}")
+    action = actions[0]
+    testCase.assertEqual(action.succeeded, succeeded)
+    assertContainsFields(testCase, action.startMessage, startFields or {})
+    assertContainsFields(testCase, action.endMessage, endFields or {})
+    return action
