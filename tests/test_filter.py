@@ -1,0 +1,156 @@
+"""Tests of `eliot.filter`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any, List, Tuple, Union
+
+import pytest
+
+import eliot
+from eliot.filter import USAGE, EliotFilter, main
+
+
+def filtered(expression: str, *lines: Union[str, bytes]) -> List[Any]:
+    """Filter lines; return what the output's lines decode to."""
+    output = StringIO()
+    EliotFilter(expression, lines, output).run()
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+class Process:
+    """Stands in for the module `sys`."""
+
+    def __init__(self, arguments: List[str], text: str) -> None:
+        self.argv = ["program", *arguments]
+        self.stdin = StringIO(text)
+        self.stdout = StringIO()
+        self.stderr = StringIO()
+
+    def run(self) -> Tuple[int, str, str]:
+        """Run `main`; return its result and what it wrote."""
+        return main(self), self.stdout.getvalue(), self.stderr.getvalue()
+
+
+class TestEliotFilter:
+    """An expression is evaluated for each line."""
+
+    def test_j_is_the_decoded_line(self) -> None:
+        """Text and bytes are both lines."""
+        assert [1, "\u00e9"] == filtered("J['x']", '{"x": 1}', b'{"x": "\xc3\xa9"}\n')
+
+    def test_skip(self) -> None:
+        """SKIP writes nothing."""
+        assert [2] == filtered("J if J > 1 else SKIP", "1", "2")
+
+    def test_output_is_ascii_with_blanks(self) -> None:
+        """The output looks as that of json.dumps."""
+        output = StringIO()
+        EliotFilter("J", ['{"b":"\u00e9","a":[1,2]}'], output).run()
+
+        assert '{"b": "\\u00e9", "a": [1, 2]}\n' == output.getvalue()
+
+    def test_datetime(self) -> None:
+        """Times can be calculated with, and are written in ISO form."""
+        expression = "datetime(2012, 12, 31) + timedelta(days=J)"
+
+        assert ["2013-01-01T00:00:00"] == filtered(expression, "1")
+
+    def test_inner_scopes_see_the_names(self) -> None:
+        """Comprehensions, generator expressions and lambdas know J and SKIP, too."""
+        assert [[3, 3]] == filtered("[J for _ in range(2)]", "3")
+        assert [True] == filtered("any(J > x for x in (5, 1))", "3")
+        assert [4] == filtered("(lambda: SKIP if J > 4 else J)()", "4", "5")
+
+    def test_namespace_is_clean(self) -> None:
+        """Nothing of the module is visible, but for what is documented; builtins are."""
+        for name in ("sys", "loads", "EliotFilter", "self", "line"):
+            with pytest.raises(NameError):
+                filtered(name, "1")
+
+        assert [3] == filtered("max(J)", "[1, 3]")
+
+    def test_assignments_do_not_stay(self) -> None:
+        """Lines do not see each other."""
+        assert [1, 1] == filtered("globals().setdefault('n', 0) + 1", "1", "2")
+
+    @pytest.mark.parametrize(
+        ("expression", "line", "error"),
+        [
+            ("J", "not json", ValueError),
+            ("J", "", ValueError),
+            ("J['x']", "{}", KeyError),
+            ("object()", "1", TypeError),
+        ],
+    )
+    def test_errors_end_it(self, expression: str, line: str, error: type[Exception]) -> None:
+        """A bad line, expression or result raises."""
+        with pytest.raises(error):
+            filtered(expression, line)
+
+    def test_syntax_error_at_once(self) -> None:
+        """An expression that is none is refused before a line is read."""
+        with pytest.raises(SyntaxError):
+            EliotFilter("J if", [], StringIO())
+
+    def test_evaluate_can_be_replaced(self) -> None:
+        """Programs replace _evaluate, and return _SKIP from it."""
+        output = StringIO()
+        eliot_filter = EliotFilter("J", ["1", "2"], output)
+        eliot_filter._evaluate = lambda message: (  # type: ignore[method-assign] # see above
+            eliot_filter._SKIP if message == 1 else "two"
+        )
+        eliot_filter.run()
+
+        assert '"two"\n' == output.getvalue()
+
+    def test_on_error(self) -> None:
+        """Somebody who wants to know is told of bad lines, and the others are written."""
+        output, errors = StringIO(), []
+        EliotFilter(
+            "1 / J", ["1", "0", "x"], output, on_error=lambda *error: errors.append(error)
+        ).run()
+
+        assert "1.0\n" == output.getvalue()
+        assert [(2, ZeroDivisionError), (3, json.JSONDecodeError)] == [
+            (number, type(error)) for number, error in errors
+        ]
+
+
+class TestMain:
+    """The command line program."""
+
+    def test_filters_standard_input(self) -> None:
+        """Lines go from stdin to stdout."""
+        assert (0, "1\n4\n", "") == Process(["J[0]"], "[1, 2]\n[4, 5]\n").run()
+
+    @pytest.mark.parametrize("arguments", [[], ["J", "J"], ["--skip-errors"]])
+    def test_wrong_number_of_arguments(self, arguments: List[str]) -> None:
+        """Usage goes to stderr, with status 1."""
+        assert (1, "", USAGE) == Process(arguments, "").run()
+        assert USAGE.startswith("Usage: cat eliot.log | python -m eliot.filter <expr>")
+
+    def test_skip_errors(self) -> None:
+        """Bad lines are reported in place, with their numbers; the others are written."""
+        status, out, err = Process(["--skip-errors", "J"], "1\n\nx\n4\n").run()
+
+        assert (0, "1\n4\n") == (status, out)
+        assert ["line 2: JSONDecodeError", "line 3: JSONDecodeError"] == [
+            line.rpartition(": Expecting")[0] for line in err.splitlines()
+        ]
+
+    def test_as_a_program(self) -> None:
+        """Python -m eliot.filter passes on the exit status."""
+        package = str(Path(eliot.__file__).parents[1])
+        command = [sys.executable, "-m", "eliot.filter"]
+        good = subprocess.run(
+            [*command, "J"], input=b"1\n", capture_output=True, cwd=package, check=False
+        )
+        bad = subprocess.run(command, input=b"", capture_output=True, cwd=package, check=False)
+
+        assert (0, ["1"]) == (good.returncode, good.stdout.decode().splitlines())
+        assert (1, USAGE.splitlines()) == (bad.returncode, bad.stderr.decode().splitlines())
