@@ -1,0 +1,313 @@
+"""Tests of `eliot.stdlib`: standard logging in both directions, and what nobody caught."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import warnings
+from io import StringIO
+from logging.handlers import BufferingHandler, RotatingFileHandler
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+from uuid import uuid4
+
+import pytest
+
+from eliot import add_destinations, log_message, start_action, start_task
+from eliot.prettyprint import compact_format
+from eliot.stdlib import EliotHandler, HandlerDestination, TaskFilter, capture_uncaught
+
+Messages = List[Dict[str, Any]]
+
+
+@pytest.fixture
+def messages() -> Messages:
+    """Collect what is logged."""
+    result: Messages = []
+    add_destinations(result.append)
+    return result
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """Make a logger with an `EliotHandler`; nothing goes to its ancestors."""
+    logger = logging.getLogger(f"{__name__}.{uuid4()}")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    logger.addHandler(EliotHandler())
+    yield logger
+    logger.handlers.clear()
+
+
+class TestEliotHandler:
+    """Log records become messages."""
+
+    def test_all_that_a_record_knows(self, logger: logging.Logger, messages: Messages) -> None:
+        """Level, logger, place, thread, process, template and arguments come along."""
+        logger.warning("%s is %d", "answer", 42)
+
+        [message] = messages
+        assert {
+            "message_type": "eliot:stdlib",
+            "log_level": "WARNING",
+            "logger": logger.name,
+            "message": "answer is 42",
+            "message_template": "%s is %d",
+            "message_args": ("answer", 42),
+            "file": __file__,
+            "function": "test_all_that_a_record_knows",
+            "thread": threading.current_thread().name,
+            "process": logging.LogRecord("", 0, "", 0, "", (), None).process,
+        } == {
+            key: value
+            for key, value in message.items()
+            if key not in ("task_uuid", "task_level", "timestamp", "line")
+        }
+        assert message["line"] > 0
+
+    def test_extra(self, logger: logging.Logger, messages: Messages) -> None:
+        """What the caller added to the record is a field of its own."""
+        logger.info("hello", extra={"user": 7, "task_uuid": "mine"})
+
+        assert {"user": 7, "task_uuid": "mine"} == messages[0]["extra"]
+        assert "message_template" not in messages[0]
+
+    def test_stack_info(self, logger: logging.Logger, messages: Messages) -> None:
+        """The stack is told if it was asked for."""
+        logger.info("hello", stack_info=True)
+        logger.info("hello")
+
+        assert "test_stack_info" in messages[0]["stack_info"]
+        assert "stack_info" not in messages[1]
+
+    def test_exception(self, logger: logging.Logger, messages: Messages) -> None:
+        """The traceback follows, in the same action."""
+        with start_action(action_type="outer"):
+            try:
+                1 / 0  # noqa: B018
+            except ZeroDivisionError:
+                logger.exception("went wrong")
+
+        assert [
+            ([1], None),
+            ([2], "eliot:stdlib"),
+            ([3], "eliot:traceback"),
+            ([4], None),
+        ] == [(m["task_level"], m.get("message_type")) for m in messages]
+        assert "division by zero" == messages[2]["reason"]
+
+    def test_levels_and_filters(self, logger: logging.Logger, messages: Messages) -> None:
+        """The handler's level and filters decide, as for any handler."""
+        [handler] = [each for each in logger.handlers if isinstance(each, EliotHandler)]
+        handler.setLevel(logging.INFO)
+        handler.addFilter(lambda record: "secret" not in record.getMessage())
+        logger.debug("too low")
+        logger.info("secret")
+        logger.info("logged")
+
+        assert ["logged"] == [message["message"] for message in messages]
+
+
+class TestTaskFilter:
+    """Existing log lines join the tree."""
+
+    @pytest.fixture
+    def lines(self, logger: logging.Logger) -> Callable[[], List[str]]:
+        """Format records in the old way, with the two attributes."""
+        stream = StringIO()
+        handler = logging.StreamHandler(stream)
+        handler.addFilter(TaskFilter())
+        handler.setFormatter(logging.Formatter("%(task_uuid)s %(task_level)s %(message)s"))
+        logger.handlers = [handler]
+        return lambda: stream.getvalue().splitlines()
+
+    def test_in_an_action(
+        self, logger: logging.Logger, lines: Callable[[], List[str]], messages: Messages
+    ) -> None:
+        """Records are stamped with task and level of the current action, and take no slot."""
+        with start_task(action_type="outer") as outer, start_action(action_type="inner"):
+            logger.info("hello")
+            log_message("next")
+
+        assert [f"{outer.task_uuid} /2 hello"] == lines()
+        assert [2, 2] == messages[2]["task_level"]
+
+    def test_outside(self, logger: logging.Logger, lines: Callable[[], List[str]]) -> None:
+        """Outside any action they are empty, so that a formatter finds them."""
+        logger.info("hello")
+
+        assert ["  hello"] == lines()
+
+
+class TestHandlerDestination:
+    """Messages become log records."""
+
+    @pytest.fixture
+    def records(self) -> List[logging.LogRecord]:
+        """Feed a handler that keeps its records."""
+        handler = BufferingHandler(1000)
+        add_destinations(HandlerDestination(handler))
+        return handler.buffer
+
+    def test_json(self, records: List[logging.LogRecord], messages: Messages) -> None:
+        """The text is the JSON line, the time is that of the message."""
+        log_message("hello", path=Path("a"))
+
+        assert {**messages[0], "path": "a"} == json.loads(records[0].getMessage())
+        assert messages[0] == vars(records[0])["eliot_message"]
+        assert messages[0]["timestamp"] == records[0].created
+        assert ("eliot", "INFO") == (records[0].name, records[0].levelname)
+
+    def test_readable(self, messages: Messages) -> None:
+        """Any function makes the text."""
+        stream = StringIO()
+        add_destinations(HandlerDestination(logging.StreamHandler(stream), compact_format))
+        log_message("hello", percent="100%s")
+
+        assert compact_format(messages[0]) + "\n" == stream.getvalue()
+
+    @pytest.mark.parametrize(
+        ("message", "level"),
+        [
+            ({"message_type": "hello"}, "INFO"),
+            ({"message_type": "eliot:traceback"}, "ERROR"),
+            ({"message_type": "eliot:destination_failure"}, "ERROR"),
+            ({"message_type": "eliot:serialization_failure"}, "ERROR"),
+            ({"message_type": "eliot:stdlib", "log_level": "CRITICAL"}, "CRITICAL"),
+            ({"message_type": "eliot:stdlib", "log_level": "MINE"}, "INFO"),
+            ({"message_type": "eliot:stdlib"}, "INFO"),
+            ({"action_type": "a", "action_status": "failed"}, "ERROR"),
+            ({"action_type": "a", "action_status": "succeeded"}, "INFO"),
+        ],
+    )
+    def test_levels(self, message: Dict[str, Any], level: str) -> None:
+        """The level tells how bad it is."""
+        handler = BufferingHandler(2)
+        HandlerDestination(handler)(message)
+
+        assert [level] == [record.levelname for record in handler.buffer]
+
+    def test_handlers_level(self) -> None:
+        """The level of the handler decides what it gets."""
+        handler = BufferingHandler(10)
+        handler.setLevel(logging.ERROR)
+        add_destinations(HandlerDestination(handler))
+        with pytest.raises(ValueError, match="boom"), start_action(action_type="a"):
+            raise ValueError("boom")
+
+        assert ["ERROR"] == [record.levelname for record in handler.buffer]
+
+    def test_rotation(self, tmp_path: Path) -> None:
+        """Log files are rotated by the standard library."""
+        path = tmp_path / "app.log"
+        handler = RotatingFileHandler(path, maxBytes=1000, backupCount=50)
+        add_destinations(HandlerDestination(handler))
+        for number in range(20):
+            log_message("hello", number=number)
+        handler.close()
+
+        lines = [line for file in tmp_path.iterdir() for line in file.read_text().splitlines()]
+        assert set(range(20)) == {json.loads(line)["number"] for line in lines}
+        assert len(list(tmp_path.iterdir())) > 1
+
+    def test_not_a_handler(self) -> None:
+        """Anything but a handler is refused at once."""
+        with pytest.raises(TypeError, match="'app.log' is not a logging.Handler"):
+            HandlerDestination("app.log")  # type: ignore[arg-type] # that is the point
+
+    def test_directions_do_not_loop(self, logger: logging.Logger, messages: Messages) -> None:
+        """A handler that leads back to Eliot, or logs by itself, does not make it go round."""
+
+        class Chatty(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                logger.info("sending %s", record.name)
+                logger.handle(record)
+
+        add_destinations(HandlerDestination(EliotHandler()), HandlerDestination(Chatty()))
+        log_message("hello")
+        logger.info("from the program")
+
+        assert ["hello", "eliot:stdlib"] == [message["message_type"] for message in messages]
+
+
+class TestCaptureUncaught:
+    """What otherwise ends on stderr is in the log, too."""
+
+    def test_warnings(self, messages: Messages) -> None:
+        """A warning is logged and shown, until capturing ends."""
+        shown: List[Any] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda *args, **kwargs: shown.append(args)
+            with capture_uncaught():
+                warnings.warn("careful", UserWarning, stacklevel=1)
+                warnings.showwarning("for a file", UserWarning, "a.py", 1, StringIO())
+            warnings.warn("not captured", UserWarning, stacklevel=1)
+
+        [message] = messages
+        assert ("eliot:warning", "careful", "builtins.UserWarning", __file__) == tuple(
+            message[key] for key in ("message_type", "message", "category", "file")
+        )
+        assert 3 == len(shown)
+
+    def test_program_that_dies(self, tmp_path: Path) -> None:
+        """The last words of a program, of its threads and its destructors are in its log."""
+        program = """
+import sys, threading, asyncio
+from eliot import start_action, to_file
+from eliot.stdlib import capture_uncaught
+to_file(open(sys.argv[1], "wb"))
+capture_uncaught()
+def fail(error):
+    raise error
+class Bad:
+    def __del__(self):
+        fail(ValueError("in a destructor"))
+Bad()
+for error in (ValueError("in a thread"), SystemExit()):
+    thread = threading.Thread(target=fail, args=(error,), name="worker")
+    thread.start()
+    thread.join()
+async def main():
+    async def lost():
+        fail(ValueError("in a task"))
+    await asyncio.wait([asyncio.ensure_future(lost())])
+asyncio.run(main())
+import gc; gc.collect()
+fail(ValueError("in the end"))
+"""
+        log = tmp_path / "program.log"
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(log)], stderr=subprocess.PIPE, check=False
+        )
+        messages = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+        assert [
+            ("sys.unraisablehook", "in a destructor"),
+            ("threading.excepthook", "in a thread"),
+            ("asyncio", "in a task"),
+            ("sys.excepthook", "in the end"),
+        ] == [
+            (first.get("hook") or first.get("logger"), second["reason"])
+            for first, second in zip(messages[::2], messages[1::2])
+        ]
+        for text in ("a destructor", "a thread", "a task", "the end"):
+            assert f"ValueError: in {text}".encode() in ended.stderr
+
+    def test_stop_leaves_later_hooks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Hooks that somebody has put on top since stay where they are, and are not logged."""
+        called: List[Any] = []
+        monkeypatch.setattr(sys, "excepthook", lambda *args: called.append(args))
+        capture = capture_uncaught()
+        ours = sys.excepthook
+        monkeypatch.setattr(sys, "excepthook", lambda *args: ours(*args))
+        theirs = sys.excepthook
+        capture.stop()
+        capture.stop()
+
+        assert theirs is sys.excepthook
+        theirs(ValueError, ValueError("boom"), None)
+        assert 1 == len(called)
