@@ -19,6 +19,8 @@ from eliot import parse as parse
 from eliot._action import Action, current_action, log_message, start_action, start_task
 from eliot._deprecation import warn_deprecated as _warn_deprecated
 from eliot._errors import register_exception_extractor
+from eliot._generators import eliot_friendly_generator_function
+from eliot._jsonable import register_json_encoder
 from eliot._log_call import log_call
 from eliot._message import Message
 from eliot._output import ILogger, Logger, MemoryLogger, to_file
@@ -100,11 +102,13 @@ __all__ = [
     "add_destinations",
     "add_global_fields",
     "current_action",
+    "eliot_friendly_generator_function",
     "fields",
     "log_call",
     "log_message",
     "preserve_context",
     "register_exception_extractor",
+    "register_json_encoder",
     "removeDestination",
     "remove_destination",
     "startAction",
@@ -122,7 +126,7 @@ __all__ = [
 if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> _Any:
-        """Open the room of files at its first use: pyrsistent, which it needs, is slow to import."""
+        """Open the room of files at its first use: pyrsistent, which it needs, imports slowly."""
         if name == "FileDestination":
             return _output.FileDestination
         msg = f"module {__name__!r} has no attribute {name!r}"

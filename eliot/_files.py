@@ -9,9 +9,17 @@ from typing import Any, Optional, Type, TypeVar
 
 from pyrsistent import PClass, field
 
+from eliot._jsonable import overridden
 from eliot._safe import saferepr
 from eliot._typing import JSONDefault, Message
-from eliot.json import _dumps_bytes, _dumps_unicode, default_function, dumps_anyway, json_default
+from eliot.json import (
+    _dumps_bytes,
+    _dumps_unicode,
+    default_function,
+    dumps_anyway,
+    encode,
+    json_default,
+)
 
 __all__ = ["FileDestination"]
 
@@ -73,13 +81,7 @@ class FileDestination(PClass):
         Raises:
             Exception: What the file raises; the fan-out reports it.
         """
-        line: Any
-        try:
-            line = self._dumps(message, self._json_default) + self._linebreak
-        except Exception:
-            line = dumps_anyway(message, self._json_default) + b"\n"
-            if isinstance(self._linebreak, str):
-                line = line.decode("utf-8")
+        line = self._line(message)
         try:
             self.file.write(line)
         except UnicodeEncodeError:  # a text file whose encoding lacks a character
@@ -87,6 +89,20 @@ class FileDestination(PClass):
         flush = getattr(self.file, "flush", None)
         if flush is not None:
             flush()
+
+
+    def _line(self, message: Message) -> Any:
+        """Encode a message, as text or bytes as the file wants it."""
+        if overridden.askable or overridden.hidden:
+            line = encode(message, self._json_default)
+        else:
+            try:
+                return self._dumps(message, self._json_default) + self._linebreak
+            except Exception:
+                line = dumps_anyway(message, self._json_default)
+        if isinstance(self._linebreak, str):
+            return line.decode("utf-8") + self._linebreak
+        return line + self._linebreak
 
 
 def _takes_text(file: Any) -> bool:

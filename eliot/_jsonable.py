@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from enum import EnumMeta
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Callable
 
+from eliot._libraries import UNSUPPORTED, by_library, complex_parts
 from eliot._safe import class_name, saferepr, safeunicode
 
-__all__ = ["UNSUPPORTED", "json_default", "native"]
+__all__ = ["UNSUPPORTED", "json_default", "native", "overridden", "register_json_encoder"]
 
 Converter = Callable[[Any], Any]
 
-#: Arrays with more elements than this are logged by their beginning.
-MAX_ARRAY_SIZE = 10_000
+#: What programs have registered, by class.
+_REGISTERED: dict[type, Converter] = {}
 
-
-class _Unsupported:
-    """The type of `UNSUPPORTED`."""
-
-    def __repr__(self) -> str:
-        return "UNSUPPORTED"
-
-
-#: What a converter answers for a value that is none of its business.
-UNSUPPORTED = _Unsupported()
+#: Classes that orjson converts without asking, and that it can be told to ask for.
+_PASSED_ON = (str, int, list, dict)
 
 
 def bytes_text(o: Any) -> str:
     r"""Decode bytes as UTF-8; bytes that are not become visible `\xNN` escapes."""
     return bytes(o).decode("utf-8", "backslashreplace")
-
-
-def _complex(o: complex) -> dict[str, float]:
-    return {"real": float(o.real), "imag": float(o.imag)}
 
 
 def _isoformat(o: Any) -> Any:
@@ -72,7 +60,7 @@ _CONVERTERS: dict[str, Converter] = {
     "builtins.BaseException": lambda o: f"{class_name(type(o))}: {safeunicode(o)}",
     "builtins.bytearray": bytes_text,
     "builtins.bytes": bytes_text,
-    "builtins.complex": _complex,
+    "builtins.complex": complex_parts,
     "builtins.float": float,
     "builtins.frozenset": list,
     "builtins.mappingproxy": dict,
@@ -116,72 +104,13 @@ def native(o: Any) -> Any:
     return UNSUPPORTED
 
 
-def _numpy(o: Any, numpy: Any) -> Any:
-    if isinstance(o, numpy.ndarray):
-        if o.dtype.kind in "mM":
-            o = o.astype(str)
-        if o.size > MAX_ARRAY_SIZE:
-            start = o.flat[:MAX_ARRAY_SIZE].tolist()
-            return {"array_start": start, "original_shape": list(o.shape)}
-        return o.tolist()
-    if isinstance(o, (numpy.datetime64, numpy.timedelta64)):
-        return str(o)
-    if isinstance(o, numpy.complexfloating):
-        return _complex(complex(o))
-    if isinstance(o, numpy.floating):
-        return float(o)  # item() of a long double is no Python float
-    return o.item() if isinstance(o, (numpy.integer, numpy.bool_)) else UNSUPPORTED
-
-
-def _pandas(o: Any, pandas: Any) -> Any:
-    if o is pandas.NaT:
-        return "NaT"
-    if isinstance(o, pandas.Timestamp):
-        return o.isoformat()
-    if isinstance(o, pandas.Series):
-        return o.to_list()
-    if isinstance(o, pandas.DataFrame):
-        return o.to_dict(orient="records")
-    if isinstance(o, pandas.Interval):
-        return {"left": o.left, "right": o.right, "closed": o.closed}
-    return str(o) if isinstance(o, pandas.Period) else UNSUPPORTED
-
-
-def _polars(o: Any, polars: Any) -> Any:
-    if isinstance(o, polars.Series):
-        return o.to_list()
-    return o.to_dicts() if isinstance(o, polars.DataFrame) else UNSUPPORTED
-
-
-def _pydantic(o: Any, pydantic: Any) -> Any:
-    if not isinstance(o, pydantic.BaseModel):
-        return UNSUPPORTED
-    return o.model_dump() if hasattr(o, "model_dump") else o.dict()
-
-
-# Consulted only when the application has imported the package: logging never does.
-_LIBRARIES: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
-    ("numpy", _numpy),
-    ("pandas", _pandas),
-    ("polars", _polars),
-    ("pydantic", _pydantic),
-)
-
-
-def _by_library(o: object) -> Any:
-    for name, convert in _LIBRARIES:
-        module = sys.modules.get(name)
-        if module is not None:
-            result = convert(o, module)
-            if result is not UNSUPPORTED:
-                return result
-    return UNSUPPORTED
-
-
 def _by_shape(o: Any) -> Any:
     cls = type(o)
     if hasattr(cls, "__fspath__"):
         return os.fspath(o)
+    for base in _PASSED_ON:
+        if isinstance(o, base) and cls is not base:  # orjson asks for subclasses if told to
+            return base(o)
     if isinstance(o, Mapping):
         return dict(o)
     if isinstance(o, (BuiltinFunctionType, FunctionType, MethodType)) and o.__module__:
@@ -192,6 +121,75 @@ def _by_shape(o: Any) -> Any:
         names = [attribute.name for attribute in cls.__attrs_attrs__]
         return _public({name: getattr(o, name) for name in names})
     return UNSUPPORTED
+
+
+def by_registration(o: Any) -> Any:
+    """Convert what the program has registered an encoder for."""
+    if _REGISTERED:
+        for cls in type(o).__mro__:
+            encoder = _REGISTERED.get(cls)
+            if encoder is not None:
+                return encoder(o)
+    return UNSUPPORTED
+
+
+def register_json_encoder(cls: type, encoder: Callable[[Any], Any]) -> None:
+    """
+    Register how the instances of a class, and of its subclasses, look in the log.
+
+    Of an instance's classes the most derived one that is registered decides. Registering again
+    replaces. It holds for all destinations, before and beside their own `json_default`, for which
+    `eliot.json.json_default` is called last.
+
+    Classes that would be converted without asking may be registered, too. That has a price for all
+    messages: a little for dataclasses and subclasses of `str`, `int`, `list` and `dict`; for enums,
+    dates, times and UUIDs orjson cannot be used at all, and encoding takes ten times as long.
+
+    Args:
+        cls: The class.
+        encoder: Called with an instance; returns something that JSON has, or that can be converted.
+            If it raises an exception, the instance is logged as if nothing was registered.
+
+    Raises:
+        TypeError: If it is no class, or one that JSON has, or the encoder cannot be called.
+
+    >>> import eliot
+    >>> class Money:
+    ...     cents = 250
+    >>> eliot.register_json_encoder(Money, lambda money: f"{money.cents / 100:.2f}")
+    >>> from eliot.json import json_default
+    >>> json_default(Money())
+    '2.50'
+
+    .. versionadded:: 2.0
+    """
+    if not isinstance(cls, type):
+        msg = f"{saferepr(cls)} is no class; give the class whose instances are to be encoded"
+        raise TypeError(msg)
+    if cls in (object, str, int, float, bool, list, dict, tuple, type(None)):
+        msg = f"{cls.__name__} cannot be registered: JSON has it; register a class of your own"
+        raise TypeError(msg)
+    if not callable(encoder):
+        msg = f"{saferepr(encoder)} cannot be called; give a function that takes an instance"
+        raise TypeError(msg)
+    _REGISTERED[cls] = encoder
+    names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
+    if isinstance(cls, EnumMeta) or not names.isdisjoint(_NATIVE):
+        overridden.hidden = True
+    elif issubclass(cls, _PASSED_ON) or hasattr(cls, "__dataclass_fields__"):
+        overridden.askable = True
+
+
+class _Overridden:
+    """Which of the types that orjson converts by itself have a registered encoder."""
+
+    #: Some that it can be told to ask for: dataclasses, and subclasses of what JSON has.
+    askable = False
+    #: Some that it cannot, so that it is of no use: enums, dates, times and UUIDs.
+    hidden = False
+
+
+overridden = _Overridden()
 
 
 def json_default(o: object) -> Any:
@@ -208,7 +206,7 @@ def json_default(o: object) -> Any:
     >>> json_default(1 + 2j)
     {'real': 1.0, 'imag': 2.0}
     """
-    for convert in (_by_library, _by_name, _by_shape):
+    for convert in (by_registration, by_library, _by_name, _by_shape):
         try:
             result = convert(o)
         except Exception:  # noqa: S112 - another way may still work, and the last one always does

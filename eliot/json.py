@@ -8,12 +8,21 @@ compact separators, UTF-8, `null` for NaN and the infinities, ISO 8601 for dates
 from __future__ import annotations
 
 import json
+from functools import partial
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
 
 from eliot._deprecation import warn_deprecated
-from eliot._jsonable import UNSUPPORTED, json_default, native
+from eliot._jsonable import (
+    UNSUPPORTED,
+    by_registration,
+    json_default,
+    native,
+    overridden,
+)
+from eliot._jsonable import register_json_encoder as register_json_encoder
+from eliot._libraries import set_max_values as set_max_values
 from eliot._safe import saferepr, safeunicode
 
 __all__ = ["EliotJSONEncoder", "json_default"]
@@ -151,7 +160,7 @@ class _Writer:
             container = self._open[-1]
             for before, value in container.rest:
                 self._pieces.append(before)
-                write = _WORDS.get(type(value))
+                write = _WORDS.get(type(value))  # classes that cannot be registered
                 if write is not None:
                     self._pieces.append(write(value))
                     continue
@@ -180,7 +189,9 @@ class _Writer:
         """Convert step by step, until JSON has a word for it or it is a container."""
         sources: list[Any] = []
         while True:
-            converted = native(o)
+            converted = _registered(o)
+            if converted is UNSUPPORTED:
+                converted = native(o)
             if converted is UNSUPPORTED:
                 word = _word(o)
                 if word is not None:
@@ -214,6 +225,14 @@ class _Writer:
         return converted
 
 
+def _registered(o: Any) -> Any:
+    """Ask the program's own encoder, which may fail."""
+    try:
+        return by_registration(o)
+    except Exception:
+        return UNSUPPORTED
+
+
 def _refuse(o: Any) -> None:
     msg = f"Type is not JSON serializable: {type(o).__name__}"
     raise TypeError(msg)
@@ -244,7 +263,7 @@ def dumps_anyway(o: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         One line of JSON in UTF-8, without a line break.
 
     >>> dumps_anyway({"big": 2**64, 1: "\ud800"})
-    b'{"big":"18446744073709551616","1":"\\ud800"}'
+    b'{"big":"18446744073709551616","1":"\\\\ud800"}'
 
     .. versionadded:: 2.0
     """
@@ -323,6 +342,11 @@ def _dumps() -> Callable[..., bytes]:
         import orjson
     except ImportError:  # as on PyPy
         return _strict_dumps
+    if overridden.hidden:
+        return _strict_dumps
+    if overridden.askable:
+        options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+        return partial(orjson.dumps, option=options)
     return orjson.dumps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, EnumMeta, Flag, IntEnum
 from fractions import Fraction
+from io import BytesIO, StringIO
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType, ModuleType
@@ -21,7 +23,8 @@ from uuid import UUID
 
 import pytest
 
-from eliot._jsonable import MAX_ARRAY_SIZE, UNSUPPORTED, json_default, native
+from eliot import FileDestination, _jsonable, register_json_encoder
+from eliot._jsonable import UNSUPPORTED, json_default, native
 from eliot._safe import UNKNOWN
 from eliot.json import _dumps_bytes, _strict_dumps, dumps_anyway
 
@@ -364,13 +367,14 @@ class TestNumPy:
 
     def test_large_arrays(self, np: Any) -> None:
         """Of a large array only the beginning is kept."""
-        side = int(MAX_ARRAY_SIZE**0.5)
+        side = int(10_000**0.5)
 
         assert side == len(json_default(np.zeros((side, side))))
         assert {
-            "array_start": [*range(MAX_ARRAY_SIZE)],
-            "original_shape": [2, MAX_ARRAY_SIZE],
-        } == json_default(np.arange(2 * MAX_ARRAY_SIZE).reshape((2, -1)))
+            "array_start": [*range(10_000)],
+            "original_shape": [2, 10_000],
+            "dtype": "int64",
+        } == json_default(np.arange(2 * 10_000, dtype=np.int64).reshape((2, -1)))
 
     def test_keys(self, np: Any) -> None:
         """Scalars can be keys."""
@@ -410,7 +414,7 @@ class TestPandas:
         expected = [
             "2024-01-02T03:04:05",
             "NaT",
-            "<NA>",
+            None,
             120.0,
             {"left": 0, "right": 1, "closed": "right"},
             "2024-01",
@@ -458,3 +462,125 @@ class TestPydantic:
 
         assert {"a": 1} == json_default(BaseModel())
         assert [1] == json_default({1})
+
+
+class Money:
+    """A class of the program."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+
+class Dollars(Money):
+    """A more derived one."""
+
+
+@dataclass
+class Point:
+    """Something that orjson converts without asking."""
+
+    x: int
+    y: int
+
+
+class Shout(str):
+    """Something that orjson takes for text."""
+
+
+@pytest.fixture
+def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jsonable, "_REGISTERED", {})
+    monkeypatch.setattr(_jsonable.overridden, "askable", False)
+    monkeypatch.setattr(_jsonable.overridden, "hidden", False)
+
+
+def in_a_file(value: Any, **arguments: Any) -> Any:
+    """Log a value to files of both kinds; return what is there."""
+    binary, text = BytesIO(), StringIO()
+    FileDestination(binary, **arguments)({"value": value})
+    FileDestination(text, **arguments)({"value": value})
+
+    assert binary.getvalue().decode("utf-8") == text.getvalue()
+    return json.loads(text.getvalue())["value"]
+
+
+@pytest.mark.usefixtures("_fresh_registry")
+class TestRegisterJSONEncoder:
+    """Programs say how instances of their classes look in the log."""
+
+    def test_class_and_subclasses(self) -> None:
+        """The encoder holds for subclasses, too, unless one of them has its own."""
+        register_json_encoder(Money, lambda money: {"cents": money.cents})
+
+        assert [{"cents": 1}, {"cents": 2}] == in_a_file([Money(1), Dollars(2)])
+
+        register_json_encoder(Dollars, lambda dollars: f"${dollars.cents / 100}")
+        assert [{"cents": 1}, "$0.02"] == in_a_file([Money(1), Dollars(2)])
+
+    def test_registering_again_replaces(self) -> None:
+        """The last encoder counts."""
+        register_json_encoder(Money, lambda _: 1)
+        register_json_encoder(Money, lambda _: 2)
+
+        assert 2 == in_a_file(Money(1))
+
+    def test_what_it_returns_is_converted(self) -> None:
+        """The result may need conversion in turn."""
+        register_json_encoder(Money, lambda money: {Dollars(money.cents), Path("a")})
+        register_json_encoder(Dollars, lambda _: "dollars")
+
+        assert {"dollars", "a"} == set(in_a_file(Money(1)))
+
+    def test_beside_a_default_function(self) -> None:
+        """A function of the destination that calls json_default last leaves it in force."""
+        register_json_encoder(Money, lambda money: money.cents)
+
+        def default(o: Any) -> Any:
+            return "set" if isinstance(o, set) else json_default(o)
+
+        assert [1, "set"] == in_a_file([Money(1), {1}], json_default=default)
+
+    def test_failing_encoder(self) -> None:
+        """An encoder that fails costs nothing but itself."""
+        register_json_encoder(Money, lambda _: 1 / 0)
+        register_json_encoder(Point, lambda _: 1 / 0)
+
+        assert [True, {"x": 1, "y": 2}] == in_a_file(
+            [in_a_file(Money(1)).startswith("<"), Point(1, 2)]
+        )
+
+    def test_beyond_orjson(self) -> None:
+        """Classes that orjson converts without asking can be registered, too."""
+        register_json_encoder(Point, lambda point: [point.x, point.y])
+        register_json_encoder(Shout, lambda text: text.upper())
+        other = dataclasses.make_dataclass("other", [("z", int)])
+
+        class Whisper(str):
+            pass
+
+        assert [[1, 2], "HEY", {"z": 3}, "hey", {"k": [0]}] == in_a_file(
+            [Point(1, 2), Shout("hey"), other(3), Whisper("hey"), OrderedDict(k=[0])]
+        )
+
+    def test_hidden_from_orjson(self) -> None:
+        """So can enums, dates, times and UUIDs; the rest stays as it was."""
+        register_json_encoder(Color, lambda color: color.name)
+        register_json_encoder(date, lambda day: day.year)
+
+        assert ["RED", 2024, 2024, [1.5, None, "x"]] == in_a_file(
+            [Color.RED, date(2024, 1, 2), datetime(2024, 1, 2), (1.5, None, "x")]  # noqa: DTZ001
+        )
+
+    @pytest.mark.parametrize(
+        ("cls", "encoder", "complaint"),
+        [
+            ("Money", str, "'Money' is no class"),
+            (str, str, "str cannot be registered"),
+            (object, str, "object cannot be registered"),
+            (Money, "text", "'text' cannot be called"),
+        ],
+    )
+    def test_mistakes(self, cls: Any, encoder: Any, complaint: str) -> None:
+        """Wrong arguments are errors that name them."""
+        with pytest.raises(TypeError, match=complaint):
+            register_json_encoder(cls, encoder)
