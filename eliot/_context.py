@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from itertools import count
 from os import urandom
-from typing import Any, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar
 
 from eliot._safe import saferepr
 from eliot._typing import LoggerLike
 
-__all__ = ["Place", "Visit", "current", "new_task_uuid", "stamp"]
+__all__ = ["Place", "Standpoint", "Visit", "current", "new_task_uuid", "stamp"]
+
+_T = TypeVar("_T")
 
 
 def new_task_uuid() -> str:
@@ -132,6 +134,29 @@ class Visit(Generic[_P]):
             old = visit._token.old_value  # type: ignore[union-attr] # it has been entered
             visit = None if old is Token.MISSING else old
         return visit
+
+
+class Standpoint:
+    """
+    The current place of work that comes step by step, kept apart from that of its consumer.
+
+    Other than `contextvars.Context`, which has the same method, it leaves alone the variables of
+    the program: what a generator sets, its consumer sees, as always.
+    """
+
+    __slots__ = ("_visit",)
+
+    def __init__(self) -> None:
+        self._visit = _CURRENT.get()
+
+    def run(self, step: Callable[..., _T], *args: Any) -> _T:
+        """Call a function where the work is, and go back to where the consumer is."""
+        token = _CURRENT.set(self._visit)
+        try:
+            return step(*args)
+        finally:
+            self._visit = _CURRENT.get()
+            _CURRENT.reset(token)
 
 
 _CURRENT: ContextVar[Optional[Visit[Any]]] = ContextVar("eliot.action", default=None)

@@ -34,6 +34,7 @@ __all__ = [
     "is_coroutine_function",
     "log_untraced",
     "name_of",
+    "run_in_its_place",
     "traced",
 ]
 
@@ -87,7 +88,13 @@ class RunWithEliotContext:
         # The same function in another place makes another graph.
         return "RunWithEliotContext", self.task_id
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def function(self) -> Function:
+        """The same for Dask, which keeps functions in a cache: this form equals no other."""
+        return self.awaited_with_trace if is_coroutine_function(self.func) else self.with_trace
+
+    def with_trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
         client = self._client()
         place: _Place = (self.task_id, 0)
         next_places: List[_Place] = []
@@ -102,8 +109,10 @@ class RunWithEliotContext:
                 with suppress(Exception):
                     client.set_metadata(self._note, next_place)
 
-    async def awaited(self, *args: Any, **kwargs: Any) -> Any:
-        """Do the same with a coroutine function."""
+    __call__ = with_trace
+
+    async def awaited_with_trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, which is a coroutine function."""
         client = self._client()
         place: _Place = (self.task_id, 0)
         next_places: List[_Place] = []
@@ -151,15 +160,21 @@ def is_coroutine_function(func: Function) -> bool:
     return inspect.iscoroutinefunction(func) or hasattr(func, "__tornado_coroutine__")
 
 
-def in_its_place(func: Function, key: str, dependencies: List[str], retries: int = 0) -> Function:
+def run_in_its_place(
+    func: Function, key: str, dependencies: List[str], retries: int = 0
+) -> RunWithEliotContext:
     """Take a place in the current action for a function that will be called elsewhere."""
     action = current_action()
     if action is None:
         msg = "Dask tasks can be traced only within an action"
         raise RuntimeError(msg)
     task_id = action.serialize_task_id().decode()
-    run = RunWithEliotContext(task_id, func, key, dependencies, retries)
-    return run.awaited if is_coroutine_function(func) else run
+    return RunWithEliotContext(task_id, func, key, dependencies, retries)
+
+
+def in_its_place(func: Function, key: str, dependencies: List[str], retries: int = 0) -> Function:
+    """Do the same, for Dask."""
+    return run_in_its_place(func, key, dependencies, retries).function
 
 
 # -- Values --------------------------------------------------------------------------------------
@@ -263,6 +278,7 @@ def traced(
     keys: Iterable[Any],
     is_held: Callable[[Any], bool] = lambda _: False,
     retries: Callable[[Any], int] = lambda _: 0,
+    place: Callable[..., Function] = in_its_place,
 ) -> Dict[Any, Any]:
     """
     Make the same graph with functions that log, each in a place of the current action.
@@ -272,6 +288,7 @@ def traced(
         keys: What is asked for. What that does not need is not run, and has no place.
         is_held: Tells whether a key needs not be computed, since that was done before.
         retries: Tells how often the task of a key is tried again.
+        place: Makes the functions that log.
     """
     values = _in_order(dsk, keys, is_held)
     unknown = sorted({value.unknown for value in values.values() if value.unknown})
@@ -283,7 +300,7 @@ def traced(
         (named,) = value.target or (key,)
         name = names[key] = names.get(named, name_of(named))
         dependencies = [names.get(other, name_of(other)) for other in value.dependencies]
-        change = partial(in_its_place, key=name, dependencies=dependencies, retries=retries(key))
+        change = partial(place, key=name, dependencies=dependencies, retries=retries(key))
         result[key] = value.changed(change)
     return result
 

@@ -86,7 +86,7 @@ class Destinations:
         # A report that fails is not reported in turn: that could go on for ever.
         if failures and message.get(MESSAGE_TYPE_FIELD) != DESTINATION_FAILURE_TYPE:
             for failure in failures:
-                _report(destination_failure(message, failure), logger)
+                _report(message, failure, logger)
 
     def add(self, *destinations: Destination) -> None:
         """
@@ -170,12 +170,13 @@ class Destinations:
 PROCESS = Destinations()
 
 
-def _report(report: Message, logger: LoggerLike | None) -> None:
-    """Log where the report has its place; what goes wrong with that is dropped."""
-    if logger is None:
-        place = current()
-        logger = None if place is None else place._logger
+def _report(message: Message, failure: Exception, logger: LoggerLike | None) -> None:
+    """Log a failure where the running code is; what goes wrong with that is dropped."""
     try:
+        report = destination_failure(message, failure)
+        if logger is None:
+            place = current()
+            logger = None if place is None else place._logger
         if logger is None:
             PROCESS.send(report)
         else:

@@ -48,6 +48,9 @@ class ErrorExtraction:
         """
         Ask the extractor that is responsible.
 
+        Args:
+            exception: Anything, for anything may be raised or given to `Action.finish`.
+
         Returns:
             The fields, in a dictionary of the caller's own, and what went wrong, if anything.
         """

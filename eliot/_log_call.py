@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from contextvars import copy_context
 from functools import partial, wraps
 from typing import (
     Any,
@@ -20,6 +19,7 @@ from typing import (
 )
 
 from eliot._action import Action, begin
+from eliot._context import Standpoint
 from eliot._fields import MESSAGE_TYPE_FIELD, PROTECTED_FIELDS
 from eliot._steps import async_steps, steps
 from eliot._typing import Message
@@ -157,7 +157,7 @@ def _generator_function(f: Any, bind: _Bind, begin_call: _Begin, end: _End) -> A
             with begin_call(fields or {}) as action:
                 return end(action, (yield from generator))
 
-        return steps(copy_context(), run())
+        return steps(Standpoint(), run())
 
     return logged
 
@@ -172,7 +172,7 @@ def _async_generator_function(f: Any, bind: _Bind, begin_call: _Begin, _: _End) 
             with begin_call(fields or {}):
                 yield
 
-        return async_steps(copy_context(), generator, block())
+        return async_steps(Standpoint(), generator, block())
 
     return logged
 

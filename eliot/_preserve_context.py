@@ -20,6 +20,7 @@ class TooManyCalls(Exception):
 
     Its place in the tree is taken then; preserve the context once for each call.
 
+    >>> from eliot import start_action
     >>> with start_action(action_type="outer"):
     ...     work = preserve_context(lambda: None)
     >>> work()
@@ -45,6 +46,7 @@ def preserve_context(f: Callable[..., _T]) -> Callable[..., _T]:
         current action, *f* itself.
 
     >>> from threading import Thread
+    >>> from eliot import log_message, start_action
     >>> with start_action(action_type="outer"):
     ...     thread = Thread(target=preserve_context(lambda: log_message("inside")))
     >>> thread.start()

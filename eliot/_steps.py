@@ -5,9 +5,23 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from contextvars import Context
-from typing import Any, AsyncGenerator, Awaitable, Callable, ContextManager, Generator, Optional
+from typing import (
+    Any,
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    ContextManager,
+    Generator,
+    Optional,
+    Union,
+)
+
+from eliot._context import Standpoint
 
 __all__ = ["async_steps", "steps"]
+
+#: Where the steps run: apart in all context variables, or in the current place alone.
+_Context = Union[Context, Standpoint]
 
 
 def _nothing() -> None:
@@ -15,7 +29,7 @@ def _nothing() -> None:
 
 
 def steps(
-    context: Context, generator: Any, at_yield: Callable[[], None] = _nothing
+    context: _Context, generator: Any, at_yield: Callable[[], None] = _nothing
 ) -> Generator[Any, Any, Any]:
     """
     Yield what a generator yields, running each of its steps in a context.
@@ -48,7 +62,7 @@ class _Step:
 
     __slots__ = ("_awaitable", "_context")
 
-    def __init__(self, context: Context, awaitable: Awaitable[Any]) -> None:
+    def __init__(self, context: _Context, awaitable: Awaitable[Any]) -> None:
         self._context = context
         self._awaitable = awaitable
 
@@ -72,7 +86,7 @@ def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
 
 
 async def async_steps(
-    context: Context,
+    context: _Context,
     generator: AsyncGenerator[Any, Any],
     block: Optional[ContextManager[Any]] = None,
     at_yield: Callable[[], None] = _nothing,

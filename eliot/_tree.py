@@ -264,17 +264,16 @@ class Tree:
         message = self._lone_message()
         if message is not None:
             return WrittenMessage(message)
-        views, root = self._views, self._root
-        if root not in views:
-            nodes = [root]
-            for node in nodes:
-                nodes.extend(child for child in node.actions or () if child not in views)
-            for node in reversed(nodes):  # inner actions first
-                parts: dict[int, Any] = dict(node.slots)
-                for child in node.actions or ():
-                    parts[child.place[child.depth - 1]] = views[child]
-                views[node] = self._outline(node, parts)
-        return views[root]
+        views = self._views
+        nodes = [self._root]
+        for node in nodes:
+            nodes.extend(child for child in node.actions or () if child not in views)
+        for node in reversed(nodes):  # inner actions first
+            parts: dict[int, Any] = dict(node.slots)
+            for child in node.actions or ():
+                parts[child.place[child.depth - 1]] = views[child]
+            views[node] = self._outline(node, parts)
+        return views[self._root]
 
     def _outline(self, node: Node, parts: dict[int, Any]) -> WrittenAction:
         return WrittenAction(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +30,8 @@ def load_module(name: str, original_module: ModuleType) -> ModuleType:
     if spec is None or loader is None:
         msg = f"{original_module!r} was not loaded by the import system; it cannot be copied"
         raise ImportError(msg)
+    from importlib.util import module_from_spec  # late: hardly anybody needs it
+
     copy = module_from_spec(spec)
     loader.exec_module(copy)
     copy.__name__ = name

@@ -101,7 +101,7 @@ class ActionType:
     Args:
         action_type: The name of the type.
         startFields: A list of the `Field` objects of the start message.
-        successFields: A list of the `Field` objects that are added with `Action.add_success_fields`.
+        successFields: A list of the `Field` objects of what `Action.add_success_fields` adds.
         description: For the reader of the program.
 
     Raises:

@@ -15,6 +15,7 @@ from typing import (
     NamedTuple,
     Tuple,
     TypeVar,
+    cast,
 )
 
 from eliot._fields import ACTION_TYPE_FIELD, TASK_LEVEL_FIELD, TASK_UUID_FIELD
@@ -143,9 +144,7 @@ class Task:
 
     def _join(self, message: Message) -> bool:
         """Add a message in place, unless somebody has looked at the task; tell if that was done."""
-        tree = self._tree()
-        if tree is None:
-            return False
+        tree = cast("Tree", self._tree())  # it is complete, so it is not empty
         with tree.lock:
             if self._known is None:
                 tree.extend(message)
@@ -240,10 +239,10 @@ class Task:
         return f"<Task {messages[0][TASK_UUID_FIELD]!r}: {len(messages)} messages, {state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._messages(),)
+        return _restore_task, (self._messages(),)
 
 
-def _restore(messages: list[Message]) -> Task:
+def _restore_task(messages: list[Message]) -> Task:
     """Undo `Task.__reduce__`."""
     return Task(Tree.of(messages), len(messages)) if messages else Task()
 
@@ -271,6 +270,12 @@ class _State(NamedTuple):
         return self._replace(incomplete=incomplete, recent=pmap(), older=recent, room=_ROOM)
 
 
+def _new_state() -> _State:
+    from pyrsistent import pmap
+
+    return _State(pmap(), pmap(), pmap(), _ROOM)
+
+
 class Parser:
     """
     Sort the messages of a log into tasks; an immutable value.
@@ -293,16 +298,8 @@ class Parser:
 
     __slots__ = ("_state",)
 
-    def __init__(self) -> None:
-        from pyrsistent import pmap
-
-        self._state = _State(pmap(), pmap(), pmap(), _ROOM)
-
-    @classmethod
-    def _of(cls, state: _State) -> Parser:
-        parser = cls.__new__(cls)
-        parser._state = state
-        return parser
+    def __init__(self, _state: _State | None = None) -> None:
+        self._state = _state or _new_state()
 
     def add(self, message_dict: Mapping[str, Any]) -> tuple[list[Task], Parser]:
         """
@@ -331,10 +328,10 @@ class Parser:
             return [], self  # the same message once more
         if grown.is_complete():
             room = 1 if late is not None else len(grown._messages()) + _TASK_ROOM
-            return [grown], Parser._of(state.completed(uuid, grown, room))
+            return [grown], Parser(state.completed(uuid, grown, room))
         incomplete = state.incomplete.set(uuid, (number, grown))
         begun = max(state.begun, number + 1)
-        return [], Parser._of(state._replace(incomplete=incomplete, begun=begun))
+        return [], Parser(state._replace(incomplete=incomplete, begun=begun))
 
     def incomplete_tasks(self) -> list[Task]:
         """Return the tasks that are not complete, in the order of their first messages."""
@@ -438,10 +435,15 @@ class Parser:
         return f"<Parser: {len(self._state.incomplete)} incomplete tasks>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Parser._of, (self._state,)
+        return _restore_parser, (self._state,)
 
     def _tasks(self) -> dict[str, Task]:
         return {uuid: task for uuid, (_, task) in self._state.incomplete.items()}
+
+
+def _restore_parser(state: _State) -> Parser:
+    """Undo `Parser.__reduce__`; a class method would not do: Twisted breaks pickles of those."""
+    return Parser(state)
 
 
 def _add_late(message: Message, uuid: str, home: dict[str, Task], grown: dict[str, Task]) -> None:

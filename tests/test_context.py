@@ -6,7 +6,7 @@ import gc
 import uuid
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from itertools import chain
 from threading import Barrier, Thread
 from typing import Any, Callable, Generator, List, Optional
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eliot._context import Place, Visit, current, new_task_uuid, stamp
+from eliot._context import Place, Standpoint, Visit, current, new_task_uuid, stamp
 from eliot._loggers import Logger
 
 
@@ -163,6 +163,41 @@ class TestVisit:
         gc.collect()
 
         assert reference() is None
+
+
+class TestStandpoint:
+    """The current place of work that comes step by step."""
+
+    def test_is_kept_apart(self) -> None:
+        """The work stays where it was at first, and where it goes; its consumer does not notice."""
+        outer, inner = place("outer"), place("inner")
+        with Visit(outer):
+            standpoint = Standpoint()
+        assert outer is standpoint.run(current)
+        assert current() is None
+        standpoint.run(inner.enter)
+        with Visit(place("consumer")) as consumer:
+            assert inner is standpoint.run(current)
+            assert consumer is current()
+        standpoint.run(inner.leave)
+
+        assert outer is standpoint.run(current)
+
+    def test_passes_what_comes(self) -> None:
+        """Arguments, results and exceptions pass."""
+        assert 8 == Standpoint().run(pow, 2, 3)
+        with Visit(place()) as here:
+            with pytest.raises(ZeroDivisionError):
+                Standpoint().run(divmod, 1, 0)
+
+            assert here is current()
+
+    def test_leaves_other_variables_alone(self) -> None:
+        """A context variable of the program is the same one inside and outside."""
+        variable: ContextVar[int] = ContextVar("variable")
+        Standpoint().run(variable.set, 7)
+
+        assert 7 == variable.get()
 
 
 class TestEnterAndLeave:

@@ -6,8 +6,22 @@ import asyncio
 import gc
 import inspect
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal, getcontext, localcontext
 from functools import partial, wraps
-from typing import Any, AsyncGenerator, Awaitable, Callable, Dict, Generator, List, Optional, Tuple
+from typing import (
+    Any,
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Dict,
+    Generator,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+)
 
 import pytest
 
@@ -626,6 +640,52 @@ class TestGeneratorFunctions:
         self.counter(1).close()
 
         assert [] == log
+
+    def test_variables_of_the_program(self, log: Messages) -> None:
+        """Logging changes nothing else: what the generator sets, its consumer sees."""
+
+        @contextmanager
+        @log_call
+        def precision(digits: int) -> Iterator[int]:
+            with localcontext() as context:
+                context.prec = digits
+                with start_action(action_type="block"):
+                    yield digits
+
+        with start_action(action_type="outer") as outer, precision(3):
+            assert outer is current_action()
+            assert "0.333" == str(Decimal(1) / 3)
+        assert 28 == getcontext().prec
+
+        assert [
+            ([1], "outer", "started"),
+            ([2, 1], "precision", "started"),
+            ([2, 2, 1], "block", "started"),
+            ([2, 2, 2], "block", "succeeded"),
+            ([2, 3], "precision", "succeeded"),
+            ([3], "outer", "succeeded"),
+        ] == outline(log)
+
+    def test_begun_and_ended_in_threads(self, log: Messages) -> None:
+        """Steps may be taken in any thread; actions inside last, and nothing leaks."""
+        with start_action(action_type="outer"):
+            generator = self.counter(1)
+
+            def consume(step: Callable[[], Any]) -> None:
+                with start_action(action_type="consumer") as consumer:
+                    step()
+                    assert consumer is current_action()
+
+            for step in (lambda: next(generator), lambda: generator.send("sent"), generator.close):
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(consume, step).result()
+
+        assert [
+            ([2, 1], "counter", "started"),
+            ([2, 2], "first", None),
+            ([2, 3], "sent", None),
+            ([2, 4], "counter", "failed"),
+        ] == [each for each in outline(log) if each[0][0] == 2 and len(each[0]) == 2]
 
     def test_consumed_elsewhere(self, log: Messages) -> None:
         """The action stands where the call was, wherever the generator is consumed."""

@@ -206,6 +206,19 @@ class TestPlaces:
             "/4",
         ]
 
+    def test_unknown_actions_between(self) -> None:
+        """An action of which nothing is known, between others, is no obstacle."""
+        task = task_of(
+            end([2, 2, 3]), message([2, 2, 2]), start([2, 2, 1]), message([3]), message([2, 3])
+        )
+
+        assert levels(task.root()) == [
+            None,
+            [None, ["/2/2/1", "/2/2/2", "/2/2/3"], "/2/3", None],
+            "/3",
+            None,
+        ]
+
     def test_child_outlives_parent(self) -> None:
         """An action that ends after the one around it is part of the same tree."""
         task = task_of(start([1]), start([2, 1]), end([3]))
@@ -236,19 +249,6 @@ class TestLoneMessages:
         assert WrittenMessage.from_dict(message([1])) == task.root()
         assert task.is_complete()
         assert [] == task.missing()
-
-    def test_unknown_actions_between(self) -> None:
-        """An action of which nothing is known, between others, is no obstacle."""
-        task = task_of(
-            end([2, 2, 3]), message([2, 2, 2]), start([2, 2, 1]), message([3]), message([2, 3])
-        )
-
-        assert levels(task.root()) == [
-            None,
-            [None, ["/2/2/1", "/2/2/2", "/2/2/3"], "/2/3", None],
-            "/3",
-            None,
-        ]
 
     def test_company(self) -> None:
         """If others come, the message is part of an action, and nothing is lost."""
