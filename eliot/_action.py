@@ -298,7 +298,7 @@ class Action(Place):
 
     # -- The context -----------------------------------------------------------------------------
 
-    def run(self, f: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+    def run(self, f: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
         """
         Call a function with this action as the current one; the action does not end.
 

@@ -1,0 +1,123 @@
+"""The bridge to Twisted's services: writing the log in a thread, never in the reactor's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Optional
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger as TwistedLogger
+
+from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD
+from eliot._loggers import Logger
+from eliot._reports import destination_failure
+from eliot._safe import class_name, saferepr, safeunicode
+from eliot._typing import Destination, Message
+
+__all__ = ["ThreadedWriter"]
+
+_STOP = object()
+_log = TwistedLogger(namespace="eliot")
+
+
+class ThreadedWriter(Service):
+    """
+    Forward messages to a destination that may block, in a thread.
+
+    It is a destination itself, which adds itself when the service starts and removes itself when
+    it stops. Messages wait in a queue without bounds, before the start and after the stop, too.
+    They are converted to JSON when their turn comes, so what is logged must not be changed later.
+    The process does not end before the service is stopped, lest messages are lost.
+
+    If the destination raises an exception, an `eliot:destination_failure` is logged. If it cannot
+    take that either, or is stopping, Twisted's log says so: once, until the destination works.
+
+    Args:
+        destination: For example a `FileDestination`.
+        reactor: The reactor; its thread pool is where `stopService` waits.
+
+    >>> import io
+    >>> from eliot import FileDestination
+    >>> from twisted.application.service import Application
+    >>> from twisted.internet import reactor
+    >>> application = Application("yourapp")
+    >>> writer = ThreadedWriter(FileDestination(file=io.BytesIO()), reactor)
+    >>> writer.setServiceParent(application)
+    """
+
+    name: Any = "Eliot Log Writer"
+
+    def __init__(self, destination: Destination, reactor: Any) -> None:
+        self._destination = destination
+        self._reactor = reactor
+        # Re-entrant, other than Queue: a signal handler or a `__del__` may log.
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._thread: Optional[Thread] = None
+        self._broken = False
+
+    def __call__(self, message: Message) -> None:
+        """
+        Put a message into the queue; callable from any thread.
+
+        Args:
+            message: A message.
+        """
+        self._queue.put(message)
+
+    def startService(self) -> None:  # noqa: N802 - Twisted's name
+        """Start the thread, and add this to the destinations."""
+        if self.running:
+            return
+        super().startService()  # type: ignore[no-untyped-call] # Twisted has no types there
+        self._thread = Thread(target=self._reader, name=self.name)
+        self._thread.start()
+        Logger._destinations.add(self)
+
+    # IService allows a Deferred, and pyright takes the base class for the interface.
+    def stopService(self) -> Deferred[None]:  # noqa: N802 # pyright: ignore[reportIncompatibleMethodOverride]
+        """
+        Remove this from the destinations, and end the thread.
+
+        Returns:
+            Fires when all that was logged before is written.
+        """
+        if not self.running or self._thread is None:
+            return succeed(None)
+        super().stopService()  # type: ignore[no-untyped-call] # Twisted has no types there
+        with suppress(ValueError):  # somebody else has removed it
+            Logger._destinations.remove(self)
+        self._queue.put(_STOP)
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._thread.join)
+
+    def _reader(self) -> None:
+        """Write what comes until it is time to stop; runs in the thread."""
+        while True:
+            message = self._queue.get()
+            if message is _STOP:
+                return
+            try:
+                self._destination(message)
+            except Exception as failure:
+                self._report(message, failure)
+            else:
+                self._broken = False
+
+    def _report(self, message: Any, failure: Exception) -> None:
+        kind = message.get(MESSAGE_TYPE_FIELD) if isinstance(message, dict) else None
+        if kind != DESTINATION_FAILURE_TYPE:
+            Logger._destinations.send(destination_failure(message, failure))
+            if self.running:  # so this is one of the destinations that have the report now
+                return
+        if not self._broken:
+            # Once: whoever sends Twisted's log to Eliot's would otherwise never hear the end of it.
+            self._broken = True
+            _log.error(
+                "Eliot cannot write its log to {destination}: {exception}: {reason}",
+                destination=saferepr(self._destination),
+                exception=class_name(type(failure)),
+                reason=safeunicode(failure),
+            )
