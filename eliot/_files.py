@@ -90,7 +90,6 @@ class FileDestination(PClass):
         if flush is not None:
             flush()
 
-
     def _line(self, message: Message) -> Any:
         """Encode a message, as text or bytes as the file wants it."""
         if overridden.askable or overridden.hidden:

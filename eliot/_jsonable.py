@@ -19,7 +19,7 @@ Converter = Callable[[Any], Any]
 _REGISTERED: dict[type, Converter] = {}
 
 #: Classes that orjson converts without asking, and that it can be told to ask for.
-_PASSED_ON = (str, int, list, dict)
+_PASSED_ON: tuple[Any, ...] = (str, int, list, dict)
 
 
 def bytes_text(o: Any) -> str:
@@ -104,7 +104,7 @@ def native(o: Any) -> Any:
     return UNSUPPORTED
 
 
-def _by_shape(o: Any) -> Any:
+def _by_shape(o: Any) -> Any:  # noqa: PLR0911 - one for each shape
     cls = type(o)
     if hasattr(cls, "__fspath__"):
         return os.fspath(o)

@@ -1,4 +1,4 @@
-"""What JSON makes of the values of NumPy, pandas, polars and pydantic, none of which is imported."""
+"""What JSON makes of values of NumPy, pandas, polars and pydantic, without importing them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _array(o: Any) -> Any:
     return start
 
 
-def _pandas(o: Any, pandas: Any) -> Any:
+def _pandas(o: Any, pandas: Any) -> Any:  # noqa: PLR0911 - one for each type
     if o is pandas.NaT:
         return "NaT"
     if o is getattr(pandas, "NA", UNSUPPORTED):

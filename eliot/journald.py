@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, Optional
 
 try:
@@ -33,7 +34,7 @@ from eliot.json import encode, json_default
 
 __all__ = ["JournaldDestination", "sd_journal_send"]
 
-_SOCKET = "/run/systemd/journal/socket"
+_SOCKET = Path("/run/systemd/journal/socket")
 
 _ffi = FFI()
 # The declaration of sd_journal_sendv(3), with iovec as in readv(2).
@@ -61,7 +62,9 @@ _libsystemd = _load()
 
 def sd_journal_send(**fields: bytes) -> None:
     """
-    Send one entry to the journal, as sd_journal_send(3) does.
+    Send one entry to the journal.
+
+    The function below the destination; see sd_journal_send(3).
 
     Args:
         fields: The values by the names of the entry's fields, which are ASCII, in upper case.
@@ -82,7 +85,7 @@ def sd_journal_send(**fields: bytes) -> None:
         entry.iov_base = buffer
         entry.iov_len = len(buffer)
     result = _libsystemd.sd_journal_sendv(vector, len(buffers))
-    if result == 0 and not os.path.exists(_SOCKET):  # which libsystemd takes for success
+    if result == 0 and not _SOCKET.exists():  # which libsystemd takes for success
         result = -errno.ENOENT
     if result != 0:
         raise OSError(-result, f"{os.strerror(-result)}: the journal's socket is {_SOCKET}")
@@ -109,7 +112,7 @@ def _priority(message: Message) -> int:
 
 def _program() -> str:
     """Name the running program, as syslog does."""
-    return os.path.basename(next(iter(getattr(sys, "argv", ())), "") or sys.executable)
+    return Path(next(iter(getattr(sys, "argv", ())), "") or sys.executable).name
 
 
 class JournaldDestination:
@@ -139,7 +142,7 @@ class JournaldDestination:
     ) -> None:
         self._identifier = _encoded(_program() if identifier is None else identifier)
         self._json_default = json_default
-        if not os.path.exists(_SOCKET):
+        if not _SOCKET.exists():
             warnings.warn(
                 f"there is no journal on this machine: {_SOCKET} is missing; "
                 "is systemd-journald running, and its socket mounted into this container?",

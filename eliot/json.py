@@ -21,10 +21,10 @@ from eliot._jsonable import (
     native,
     overridden,
 )
-from eliot._jsonable import register_json_encoder as register_json_encoder
-from eliot._libraries import set_max_values as set_max_values
+from eliot._libraries import set_max_values as set_max_values  # noqa: PLC0414 - exported
 from eliot._safe import saferepr, safeunicode
 
+# As in published Eliot, to the letter; `encode` and `set_max_values` are public, too.
 __all__ = ["EliotJSONEncoder", "json_default"]
 
 #: Containers nested deeper than this are cut: orjson gives up there.
@@ -189,9 +189,7 @@ class _Writer:
         """Convert step by step, until JSON has a word for it or it is a container."""
         sources: list[Any] = []
         while True:
-            converted = _registered(o)
-            if converted is UNSUPPORTED:
-                converted = native(o)
+            converted = _converted(o)
             if converted is UNSUPPORTED:
                 word = _word(o)
                 if word is not None:
@@ -225,12 +223,13 @@ class _Writer:
         return converted
 
 
-def _registered(o: Any) -> Any:
-    """Ask the program's own encoder, which may fail."""
+def _converted(o: Any) -> Any:
+    """Convert what comes before anybody's default function; the program's own encoder may fail."""
     try:
-        return by_registration(o)
+        converted = by_registration(o)
     except Exception:
-        return UNSUPPORTED
+        converted = UNSUPPORTED
+    return native(o) if converted is UNSUPPORTED else converted
 
 
 def _refuse(o: Any) -> None:

@@ -15,7 +15,7 @@ import warnings
 from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, TextIO, Type, Union
+from typing import Any, Callable, Dict, List, Optional, TextIO, Type, Union, final
 
 from eliot._action import current_action, log_message
 from eliot._fields import (
@@ -224,6 +224,7 @@ def _level_of(message: Message) -> int:
     return _LEVELS.get(str(message_type), logging.INFO)
 
 
+@final
 class UncaughtCapture:
     """What `capture_uncaught` returns; ends capturing by `stop`, or as a context manager."""
 
@@ -301,13 +302,13 @@ def capture_uncaught() -> UncaughtCapture:
     return UncaughtCapture()
 
 
-def _log_warning(
+def _log_warning(  # noqa: PLR0913, PLR0917 - the signature of warnings.showwarning
     message: Union[Warning, str],
     category: Type[Warning],
     filename: str,
     lineno: int,
     file: Optional[TextIO] = None,
-    line: Optional[str] = None,
+    line: Optional[str] = None,  # noqa: ARG001
 ) -> None:
     if file is None:  # else it is meant for that file
         log_message(

@@ -25,7 +25,7 @@ def main(log: str | None = None) -> None:
     """Back up a folder with a dangling link in it."""
     add_destinations(JournaldDestination(identifier="backup"))
     if log is not None:
-        to_file(Path(log).open("ab"))
+        to_file(Path(log).open("ab"))  # noqa: SIM115 - until the program ends
     with TemporaryDirectory() as folder:
         Path(folder, "good.txt").write_text("precious", encoding="utf-8")
         Path(folder, "gone.txt").symlink_to("nowhere")

@@ -20,7 +20,7 @@ library = logging.getLogger("library")
 def fetch(user: int) -> str:
     """Play the library: it knows nothing of Eliot."""
     library.info("fetching user %d", user)
-    if user == 2:
+    if user % 2 == 0:
         warnings.warn("users with even numbers are deprecated", FutureWarning, stacklevel=2)
     try:
         return {1: "Ada", 2: "Grace"}[user]

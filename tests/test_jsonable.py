@@ -476,14 +476,14 @@ class Dollars(Money):
 
 
 @dataclass
-class Point:
+class Spot:
     """Something that orjson converts without asking."""
 
     x: int
     y: int
 
 
-class Shout(str):
+class Loud(str):  # noqa: SLOT000 - as programs do
     """Something that orjson takes for text."""
 
 
@@ -543,23 +543,23 @@ class TestRegisterJSONEncoder:
     def test_failing_encoder(self) -> None:
         """An encoder that fails costs nothing but itself."""
         register_json_encoder(Money, lambda _: 1 / 0)
-        register_json_encoder(Point, lambda _: 1 / 0)
+        register_json_encoder(Spot, lambda _: 1 / 0)
 
         assert [True, {"x": 1, "y": 2}] == in_a_file(
-            [in_a_file(Money(1)).startswith("<"), Point(1, 2)]
+            [in_a_file(Money(1)).startswith("<"), Spot(1, 2)]
         )
 
     def test_beyond_orjson(self) -> None:
         """Classes that orjson converts without asking can be registered, too."""
-        register_json_encoder(Point, lambda point: [point.x, point.y])
-        register_json_encoder(Shout, lambda text: text.upper())
+        register_json_encoder(Spot, lambda spot: [spot.x, spot.y])
+        register_json_encoder(Loud, lambda text: text.upper())
         other = dataclasses.make_dataclass("other", [("z", int)])
 
-        class Whisper(str):
+        class Whisper(str):  # noqa: SLOT000 - as programs do
             pass
 
         assert [[1, 2], "HEY", {"z": 3}, "hey", {"k": [0]}] == in_a_file(
-            [Point(1, 2), Shout("hey"), other(3), Whisper("hey"), OrderedDict(k=[0])]
+            [Spot(1, 2), Loud("hey"), other(3), Whisper("hey"), OrderedDict(k=[0])]
         )
 
     def test_hidden_from_orjson(self) -> None:

@@ -215,7 +215,7 @@ class TestHandlerDestination:
 
     def test_not_a_handler(self) -> None:
         """Anything but a handler is refused at once."""
-        with pytest.raises(TypeError, match="'app.log' is not a logging.Handler"):
+        with pytest.raises(TypeError, match=r"'app\.log' is not a logging\.Handler"):
             HandlerDestination("app.log")  # type: ignore[arg-type] # that is the point
 
     def test_directions_do_not_loop(self, logger: logging.Logger, messages: Messages) -> None:
@@ -303,7 +303,7 @@ fail(ValueError("in the end"))
         monkeypatch.setattr(sys, "excepthook", lambda *args: called.append(args))
         capture = capture_uncaught()
         ours = sys.excepthook
-        monkeypatch.setattr(sys, "excepthook", lambda *args: ours(*args))
+        monkeypatch.setattr(sys, "excepthook", lambda *args: ours(*args))  # noqa: PLW0108 - another function
         theirs = sys.excepthook
         capture.stop()
         capture.stop()
