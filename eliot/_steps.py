@@ -50,10 +50,7 @@ def steps(
         context.run(at_yield)
         try:
             step, value = generator.send, (yield item)
-        except GeneratorExit:
-            context.run(generator.close)
-            raise
-        except BaseException as error:
+        except BaseException as error:  # GeneratorExit, too: what that does is its own business
             step, value = generator.throw, error
 
 
@@ -113,8 +110,5 @@ async def async_steps(
             context.run(at_yield)
             try:
                 step = generator.asend((yield item))
-            except GeneratorExit:
-                await _Step(context, generator.aclose())
-                raise
-            except BaseException as error:
+            except BaseException as error:  # GeneratorExit, too, as above
                 step = generator.athrow(error)

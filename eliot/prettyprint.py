@@ -9,7 +9,7 @@ import re
 import sys
 from datetime import datetime, timezone
 from json import dumps
-from typing import Any, Iterable, List, Mapping, Optional
+from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -58,7 +58,7 @@ def _time(timestamp: Any, *, local: bool) -> str:
 
 
 def _level(level: Any) -> str:
-    if isinstance(level, (list, tuple)):
+    if isinstance(level, Sequence) and not isinstance(level, str):
         level = "/" + "/".join(map(str, level))
     return _printable(level)
 
@@ -126,12 +126,16 @@ def compact_format(message: Mapping[str, Any], local_timezone: bool = False) -> 
     >>> compact_format({"task_uuid": "u", "task_level": [1, 2], "timestamp": 1443193754, "x": "\n"})
     'u/1/2 2015-09-25T15:09:14Z x="\\n"'
     """
-    fields = " ".join(
-        f"{_printable(name)}={dumps(message[name], separators=(',', ':'))}"
-        for name in _ordered(message)
-    )
+    fields = " ".join(f"{_printable(name)}={_compact(message[name])}" for name in _ordered(message))
     place = f"{_printable(message[TASK_UUID_FIELD])}{_level(message[TASK_LEVEL_FIELD])}"
     return f"{place} {_time(message[TIMESTAMP_FIELD], local=local_timezone)} {fields}"
+
+
+def _compact(value: object) -> str:
+    try:
+        return dumps(value, separators=(",", ":"))
+    except RecursionError:
+        return dumps(saferepr(value))
 
 
 def _render(lines: Iterable[Any], options: argparse.Namespace, bad: List[BadLine]) -> Iterable[str]:
@@ -171,6 +175,8 @@ def _main(arguments: Optional[List[str]] = None) -> None:
     stdin: Any = sys.stdin
     lines = () if stdin is None else getattr(stdin, "buffer", stdin)
     stdout: Any = sys.stdout
+    if stdout is None:
+        parser.error("there is no standard output")
     if hasattr(stdout, "reconfigure"):  # a terminal may lack a character
         stdout.reconfigure(errors="backslashreplace")
     bad: List[BadLine] = []
@@ -180,7 +186,7 @@ def _main(arguments: Optional[List[str]] = None) -> None:
         stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-    if bad:
+    if bad and sys.stderr is not None:
         sys.stderr.write(_summary(bad))
 
 

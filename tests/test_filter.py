@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from io import StringIO
@@ -139,8 +140,8 @@ class TestMain:
         status, out, err = Process(["--skip-errors", "J"], "1\n\nx\n4\n").run()
 
         assert (0, "1\n4\n") == (status, out)
-        assert ["line 2: JSONDecodeError", "line 3: JSONDecodeError"] == [
-            line.rpartition(": Expecting")[0] for line in err.splitlines()
+        assert [["line 2", "JSONDecodeError"], ["line 3", "JSONDecodeError"]] == [
+            line.split(": ")[:2] for line in err.splitlines()
         ]
 
     def test_as_a_program(self) -> None:
@@ -154,3 +155,16 @@ class TestMain:
 
         assert (0, ["1"]) == (good.returncode, good.stdout.decode().splitlines())
         assert (1, USAGE.splitlines()) == (bad.returncode, bad.stderr.decode().splitlines())
+
+    def test_as_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is the same program in this process."""
+        monkeypatch.delitem(sys.modules, "eliot.filter")
+        monkeypatch.setattr(sys, "argv", ["filter", "J + 1"])
+        monkeypatch.setattr(sys, "stdin", StringIO("1\n"))
+        output = StringIO()
+        monkeypatch.setattr(sys, "stdout", output)
+        with pytest.raises(SystemExit) as status:
+            runpy.run_module("eliot.filter", run_name="__main__")
+
+        assert 0 == status.value.code
+        assert "2\n" == output.getvalue()
