@@ -23,7 +23,7 @@ from eliot._generators import eliot_friendly_generator_function
 from eliot._jsonable import register_json_encoder
 from eliot._log_call import log_call
 from eliot._message import Message
-from eliot._output import ILogger, Logger, MemoryLogger, to_file
+from eliot._output import Logger, MemoryLogger, to_file
 from eliot._preserve_context import TooManyCalls as _TooManyCalls
 from eliot._preserve_context import preserve_context
 from eliot._traceback import write_failure, write_traceback
@@ -32,6 +32,7 @@ from eliot._validation import ActionType, Field, MessageType, ValidationError, f
 
 if _TYPE_CHECKING:
     from eliot._files import FileDestination
+    from eliot._interface import ILogger
 
 __version__ = "2.0.0"
 
@@ -126,9 +127,9 @@ __all__ = [
 if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> _Any:
-        """Open the room of files at its first use: pyrsistent, which it needs, imports slowly."""
-        if name == "FileDestination":
-            return _output.FileDestination
+        """Open late what `eliot._output` opens late."""
+        if name in ("FileDestination", "ILogger"):
+            return getattr(_output, name)
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 

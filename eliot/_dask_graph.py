@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -34,12 +35,15 @@ __all__ = [
     "is_coroutine_function",
     "log_untraced",
     "name_of",
+    "rank_of",
     "run_in_its_place",
     "traced",
 ]
 
 Function = Callable[..., Any]
 Graph = Mapping[Any, Any]
+
+_NUMBER = re.compile("([0-9]{1,18})")
 
 #: A place in the tree, and how many attempts may follow the one that is made there.
 _Place = Tuple[str, int]
@@ -209,7 +213,7 @@ def _read(dsk: Graph, key: Any) -> _Value:
     """Read a value in a graph."""
     value = dsk[key]
     if isinstance(value, _NODES):
-        dependencies = sorted(value.dependencies, key=_rank)
+        dependencies = sorted(value.dependencies, key=rank_of)
         if isinstance(value, _ALIASES):
             return _Value(dependencies, lambda _: value, target=(value.target,))
         if isinstance(value, _DATA):
@@ -218,7 +222,7 @@ def _read(dsk: Graph, key: Any) -> _Value:
             return _Value(dependencies, partial(_changed_task, value))
     else:
         futures = {future.key for future in futures_in(value)}
-        dependencies = sorted({*_core.get_dependencies(dsk, key), *futures}, key=_rank)
+        dependencies = sorted({*_core.get_dependencies(dsk, key), *futures}, key=rank_of)
         if _is_key(dsk, value):
             return _Value(dependencies, lambda _: value, target=(value,))
         if not (callable(value) and type(value).__module__.startswith("dask.")):
@@ -264,10 +268,11 @@ def name_of(key: Any) -> str:
     return "-".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _rank(key: Any) -> List[Tuple[int, str]]:
-    """Sort keys by their parts, and parts that are numbers by value."""
+def rank_of(key: Any) -> List[Tuple[int, str]]:
+    """Sort keys as people do: the numbers in them as numbers."""
     parts = key if isinstance(key, tuple) else (key,)
-    return [(part, "") if isinstance(part, int) else (-1, str(part)) for part in parts]
+    pieces = [piece for part in parts for piece in _NUMBER.split(str(part))]
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
 
 
 # -- Graphs --------------------------------------------------------------------------------------
@@ -309,7 +314,7 @@ def _in_order(dsk: Graph, keys: Iterable[Any], is_held: Callable[[Any], bool]) -
     """Read what has to run for the sake of some keys, dependencies first."""
     values: Dict[Any, _Value] = {}
     begun: Dict[Any, _Value] = {}
-    stack = sorted(keys, key=_rank, reverse=True)
+    stack = sorted(keys, key=rank_of, reverse=True)
     while stack:
         key = stack.pop()
         if key in begun:

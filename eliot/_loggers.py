@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
-from zope.interface import Interface, implementer
+from typing import Optional
 
 from eliot._destinations import PROCESS
 from eliot._reports import serialization_failure, serialized_traceback_report
 from eliot._typing import Message, Serializer
 
-__all__ = ["ILogger", "Logger"]
+__all__ = ["Logger"]
 
 
-class ILogger(Interface):
-    """
-    Take messages.
-
-    Any object with such a method will do, whether it declares the interface or not.
-    """
-
-    def write(dictionary: Any, serializer: Any = None) -> Any:  # noqa: N805 - an interface
-        """
-        Log one message; callable from any thread.
-
-        Args:
-            dictionary: The message; not to be changed.
-            serializer: Checks and converts its fields, or `None`.
-        """
-
-
-@implementer(ILogger)
 class Logger:
     """
     Write messages to the destinations of the process.

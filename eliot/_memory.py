@@ -8,10 +8,7 @@ from traceback import format_stack
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Type, Union
 
-from zope.interface import implementer
-
 from eliot._fields import REASON_FIELD
-from eliot._loggers import ILogger
 from eliot._reports import TRACEBACK_SERIALIZER
 from eliot._safe import saferepr, safeunicode
 from eliot._schema import ValidationError
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["MemoryLogger"]
 
 
-@implementer(ILogger)
 class MemoryLogger:
     """
     Store messages in memory, and check them.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Type, Union
 from eliot._context import current
 from eliot._destinations import BufferingDestination, Destinations
 from eliot._fields import DESTINATION_FAILURE_TYPE as DESTINATION_FAILURE
-from eliot._loggers import ILogger, Logger
+from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
 from eliot._reports import TRACEBACK_SERIALIZER, placed, traceback_report
 from eliot._safe import safe_dictionary as _safe_unicode_dictionary
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from json import JSONEncoder
 
     from eliot._files import FileDestination
+    from eliot._interface import ILogger
 
 __all__ = [
     "DESTINATION_FAILURE",
@@ -133,11 +134,21 @@ def to_file(
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Open the room of files at its first use: it needs pyrsistent, which loads slowly."""
-        if name != "FileDestination":
+        """
+        Open, at their first use, the rooms that need pyrsistent and zope.interface.
+
+        To import these takes longer than all the rest of Eliot, and few programs ask for them.
+        """
+        if name == "FileDestination":
+            from eliot._files import FileDestination
+
+            late: Any = FileDestination
+        elif name == "ILogger":
+            from eliot._interface import ILogger
+
+            late = ILogger
+        else:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)
-        from eliot._files import FileDestination
-
-        globals()[name] = FileDestination
-        return FileDestination
+        globals()[name] = late
+        return late

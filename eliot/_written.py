@@ -126,8 +126,8 @@ class WrittenMessage:
                 a path begins with `"_logged_dict"`, a field's name follows.
 
         >>> message = WrittenMessage.from_dict({"task_uuid": "u", "task_level": [1]})
-        >>> message.transform(["_logged_dict", "task_level"], lambda level: [2, *level])
-        WrittenMessage.from_dict({'task_uuid': 'u', 'task_level': [2, 1]})
+        >>> message.transform(["_logged_dict", "task_level"], lambda level: [2, *level]).task_level
+        TaskLevel([2, 1])
         """
         from pyrsistent import pmap
 

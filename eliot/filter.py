@@ -129,16 +129,17 @@ def main(sys: _Process = sys) -> int:
         The exit status: 0, or 1 after a wrong number of arguments.
     """
     arguments = sys.argv[1:]
-    on_error = None
-    if arguments[:1] == ["--skip-errors"]:
+
+    def report(number: int, error: Exception) -> None:
+        sys.stderr.write(f"line {number}: {type(error).__name__}: {error}\n")
+
+    skip_errors = arguments[:1] == ["--skip-errors"]
+    if skip_errors:
         del arguments[0]
-
-        def on_error(number: int, error: Exception) -> None:
-            sys.stderr.write(f"line {number}: {type(error).__name__}: {error}\n")
-
     if len(arguments) != 1:
         sys.stderr.write(USAGE)
         return 1
+    on_error = report if skip_errors else None
     EliotFilter(arguments[0], sys.stdin, sys.stdout, on_error).run()
     return 0
 

@@ -293,9 +293,8 @@ def capture_uncaught() -> UncaughtCapture:
     Returns:
         What ends it, by its method `stop` or at the end of a `with` block.
 
-    >>> import warnings
-    >>> with capture_uncaught():
-    ...     warnings.warn("logged as well as shown", stacklevel=1)
+    >>> capture = capture_uncaught()
+    >>> capture.stop()
 
     .. versionadded:: 2.0
     """

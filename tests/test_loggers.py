@@ -11,7 +11,8 @@ from zope.interface.verify import verifyClass, verifyObject
 from eliot._action import start_action
 from eliot._destinations import PROCESS, Destinations
 from eliot._errors import _error_extraction
-from eliot._loggers import ILogger, Logger
+from eliot._interface import ILogger
+from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
 from eliot._validation import Field, MessageType
 

@@ -87,7 +87,7 @@ class TestEliotHandler:
         """The traceback follows, in the same action."""
         with start_action(action_type="outer"):
             try:
-                1 / 0  # noqa: B018
+                raise ZeroDivisionError("division by zero")
             except ZeroDivisionError:
                 logger.exception("went wrong")
 
