@@ -81,7 +81,7 @@ class Place:
                 break
         else:
             visit = visits[-1]
-            visit.over = True
+            visit.end_elsewhere()
         self._visits.pop(visit, None)
 
 
@@ -94,7 +94,8 @@ class Visit(Generic[_P]):
 
     A block may be left in another context than it was entered in: generators are closed by
     whoever closes them, asynchronous ones by the event loop. Nothing can be put right from there,
-    so the visit is marked as over, and whoever finds it in a context goes back to what was before.
+    so the visit is marked as over, and undone when somebody finds it in its own context. Whoever
+    finds it in a copy of that stays: it may be a task that was made during the visit.
 
     Args:
         place: The place.
@@ -116,7 +117,14 @@ class Visit(Generic[_P]):
 
     def __exit__(self, *_: object) -> None:
         if not self.undo():
-            self.over = True
+            self.end_elsewhere()
+
+    def end_elsewhere(self) -> None:
+        """End the visit from another context than that where it began."""
+        self.over = True
+        if _CURRENT.get() is self:
+            old = self._token.old_value  # type: ignore[union-attr] # it has been entered
+            _CURRENT.set(None if old is Token.MISSING else old)
 
     def undo(self) -> bool:
         """Make current what was so before, and return whether that can be done in this context."""
@@ -126,14 +134,6 @@ class Visit(Generic[_P]):
         except (ValueError, RuntimeError):
             return False
         return True
-
-    def before(self) -> Optional[Visit[Any]]:
-        """Return the last visit before this one that is not over."""
-        visit: Optional[Visit[Any]] = self
-        while visit is not None and visit.over:
-            old = visit._token.old_value  # type: ignore[union-attr] # it has been entered
-            visit = None if old is Token.MISSING else old
-        return visit
 
 
 class Standpoint:
@@ -165,10 +165,8 @@ _CURRENT: ContextVar[Optional[Visit[Any]]] = ContextVar("eliot.action", default=
 def current() -> Optional[Place]:
     """Return the place where the running code is, if it is anywhere."""
     visit = _CURRENT.get()
-    if visit is not None and visit.over:
-        visit = visit.before()
-        # Or the visits of a loop that breaks out of generators would pile up.
-        _CURRENT.set(visit)
+    while visit is not None and visit.over and visit.undo():
+        visit = _CURRENT.get()
     return None if visit is None else visit.place
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from functools import wraps
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, AsyncGenerator, Callable, Generator, List, TypeVar, cast
 
 from eliot._action import log_message
+from eliot._safe import saferepr
 from eliot._steps import async_steps, steps
 
 __all__ = ["GeneratorSupportNotEnabled", "eliot_friendly_generator_function"]
@@ -45,13 +46,23 @@ def eliot_friendly_generator_function(original: _F) -> _F:
     ...     print(number, eliot.current_action())
     1 None
     """
-    from inspect import isasyncgenfunction  # late: it makes `import eliot` slower by a tenth
-
-    run = async_steps if isasyncgenfunction(original) else steps
 
     @wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return run(copy_context(), original(*args, **kwargs), at_yield=at_yield)
+        context = copy_context()
+        made: List[Any] = []
+        running = steps(context, made.pop, at_yield)
+        generator = original(*args, **kwargs)  # after `running`: see `steps`
+        if isinstance(generator, AsyncGenerator):
+            return async_steps(context, generator, at_yield=at_yield)
+        if not isinstance(generator, Generator):
+            msg = (
+                "eliot_friendly_generator_function is for generator functions; "
+                f"{saferepr(original)} returned {saferepr(generator)}"
+            )
+            raise TypeError(msg)
+        made.append(generator)
+        return running
 
     def at_yield() -> None:
         if wrapper.debug:  # type: ignore[attr-defined] # set below

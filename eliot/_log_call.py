@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial, wraps
 from typing import (
     Any,
@@ -11,7 +10,7 @@ from typing import (
     FrozenSet,
     Generator,
     Iterable,
-    Iterator,
+    List,
     Optional,
     Tuple,
     TypeVar,
@@ -151,28 +150,38 @@ def _coroutine_function(f: Any, bind: _Bind, begin_call: _Begin, end: _End) -> A
 def _generator_function(f: Any, bind: _Bind, begin_call: _Begin, end: _End) -> Any:
     def logged(*args: Any, **kwargs: Any) -> Any:
         fields = bind(args, kwargs)
-        generator = f(*args, **kwargs)
+        made: List[Generator[Any, Any, Any]] = []
 
         def run() -> Generator[Any, Any, Any]:
             with begin_call(fields or {}) as action:
-                return end(action, (yield from generator))
+                return end(action, (yield from made.pop()))
 
-        return steps(Standpoint(), run())
+        running = steps(Standpoint(), run)
+        made.append(f(*args, **kwargs))  # after `running`: see `steps`
+        return running
 
     return logged
+
+
+class _Call:
+    """An action that begins with a block."""
+
+    def __init__(self, begin: Callable[[], Action]) -> None:
+        self._begin = begin
+
+    def __enter__(self) -> Action:
+        self._action = self._begin()
+        return self._action.__enter__()
+
+    def __exit__(self, *exc_info: Any) -> None:  # noqa: PYI036 - handed on as they are
+        self._action.__exit__(*exc_info)
 
 
 def _async_generator_function(f: Any, bind: _Bind, begin_call: _Begin, _: _End) -> Any:
     def logged(*args: Any, **kwargs: Any) -> Any:
         fields = bind(args, kwargs)
         generator = f(*args, **kwargs)
-
-        @contextmanager
-        def block() -> Iterator[None]:
-            with begin_call(fields or {}):
-                yield
-
-        return async_steps(Standpoint(), generator, block())
+        return async_steps(Standpoint(), generator, _Call(lambda: begin_call(fields or {})))
 
     return logged
 

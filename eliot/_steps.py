@@ -29,7 +29,7 @@ def _nothing() -> None:
 
 
 def steps(
-    context: _Context, generator: Any, at_yield: Callable[[], None] = _nothing
+    context: _Context, start: Callable[[], Any], at_yield: Callable[[], None] = _nothing
 ) -> Generator[Any, Any, Any]:
     """
     Yield what a generator yields, running each of its steps in a context.
@@ -38,9 +38,12 @@ def steps(
 
     Args:
         context: Entered for each step, left at each yield.
-        generator: A generator, a coroutine, or an awaitable step of an asynchronous generator.
+        start: Called at the first step for the generator, the coroutine, or the awaitable step of
+            an asynchronous generator. It is best made after this generator: what is abandoned
+            together is closed oldest first, and only this generator closes it in its context.
         at_yield: Called in the context at each yield.
     """
+    generator = start()
     step, value = generator.send, None
     while True:
         try:
@@ -64,22 +67,27 @@ class _Step:
         self._awaitable = awaitable
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return steps(self._context, self._awaitable)
+        return steps(self._context, lambda: self._awaitable)
 
 
 def _first_step(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """
     Take the first step of an asynchronous generator, without the event loop's knowledge.
 
-    A loop that ends closes all generators that it knows, at the same time. It shall close the one
-    around this one, which closes this one in its context.
+    A loop closes all generators that it knows: those that are garbage, and at its end all at the
+    same time. It shall close the one around this one, which closes this one in its context.
     """
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+    # Without a finalizer, garbage is closed on the spot, in whatever context that happens to be.
+    sys.set_asyncgen_hooks(None, _leave_alone)
     try:
         return generator.asend(None)
     finally:
         sys.set_asyncgen_hooks(*hooks)
+
+
+def _leave_alone(generator: AsyncGenerator[Any, Any]) -> None:
+    """Do nothing about an abandoned generator."""
 
 
 async def async_steps(
@@ -94,7 +102,8 @@ async def async_steps(
     Args:
         context: Entered for each step, left at each await and yield.
         generator: The generator.
-        block: Entered, in the context, from the first step to the last.
+        block: Entered, in the context, from the first step to the last. It is best no generator,
+            which could be closed before its time when all of this is abandoned together.
         at_yield: Called in the context at each yield.
     """
     with ExitStack() as stack:

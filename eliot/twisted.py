@@ -311,7 +311,7 @@ def inline_callbacks(original: Callable[..., Any] | None = None, debug: bool = F
     @wraps(original)
     def start(*args: Any, **kwargs: Any) -> Deferred[Any]:
         body = _Body()
-        running = steps(copy_context(), body, at_yield)
+        running = steps(copy_context(), lambda: body, at_yield)
         # After `running`: what is abandoned together is closed oldest first, and `steps` shall
         # close the body, in its context.
         body._body = original(*args, **kwargs)

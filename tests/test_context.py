@@ -318,8 +318,8 @@ class TestLeftElsewhere:
                 return current()
 
             assert copy_context().run(leave_in_copy) is outer
-            assert copy_context().run(current) is outer
             assert current() is outer
+            assert copy_context().run(current) is outer
 
     def test_can_be_visited_again(self, ways: Ways) -> None:
         """A place that was left elsewhere can be the current one again, even where it was."""

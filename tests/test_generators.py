@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-from typing import Any, AsyncGenerator, Dict, Generator, List, Optional, Tuple
+import sys
+from typing import Any, AsyncGenerator, Callable, Dict, Generator, List, Optional, Tuple
 
 import pytest
 
 import eliot
-from eliot import current_action, log_message, start_action
+from eliot import add_destinations, current_action, log_call, log_message, start_action
 from eliot._generators import GeneratorSupportNotEnabled, eliot_friendly_generator_function
 
 Messages = List[Dict[str, Any]]
@@ -293,3 +294,83 @@ class TestAsyncGenerators:
 def test_old_exception() -> None:
     """Programs may still catch the exception that nothing raises."""
     assert issubclass(GeneratorSupportNotEnabled, Exception)
+
+
+class TestAbandoned:
+    """Generators that are closed by the garbage collector, and what is none."""
+
+    @pytest.mark.parametrize(
+        "decorator", [eliot_friendly_generator_function, log_call(include_args=[])]
+    )
+    def test_garbage(self, decorator: Callable[[Any], Any]) -> None:
+        """One in a cycle is closed in its own action too, and leaves alone that of a bystander."""
+        log: List[Any] = []
+        add_destinations(log.append)
+
+        @decorator
+        def numbers(cycle: List[Any]) -> Generator[int, None, None]:
+            log_message("begin")
+            try:
+                with start_action(action_type="numbers"):
+                    yield 1
+            finally:
+                log_message("end", cycle=len(cycle))
+
+        with start_action(action_type="main"):
+            cycle: List[Any] = []
+            cycle.append(numbers(cycle))
+            next(cycle[0])
+            del cycle
+            with start_action(action_type="bystander") as bystander:
+                for _ in range(3):
+                    gc.collect()
+
+                assert current_action() is bystander
+        levels = {m["message_type"]: m["task_level"] for m in log if "message_type" in m}
+
+        assert levels["begin"][:-1] == levels["end"][:-1]
+
+    def test_generator_exit_is_an_exception_like_others(self) -> None:
+        """One that is thrown in may be dealt with, as by an undecorated generator."""
+
+        def stubborn() -> Generator[str, None, str]:
+            try:
+                yield "first"
+            except GeneratorExit:
+                yield "stubborn"
+            return "end"
+
+        for function in (stubborn, eliot_friendly_generator_function(stubborn)):
+            generator = function()
+
+            assert "first" == next(generator)
+            assert "stubborn" == generator.throw(GeneratorExit())
+            with pytest.raises(StopIteration) as stop:
+                next(generator)
+            assert "end" == stop.value.value
+
+    def test_close_returns_what_it_does_without(self) -> None:
+        """Since Python 3.13 `close` returns what the generator returns."""
+
+        def last_word() -> Generator[str, None, str]:
+            try:
+                yield "first"
+            except GeneratorExit:
+                return "last"
+            return "end"
+
+        results = []
+        for function in (last_word, eliot_friendly_generator_function(last_word)):
+            generator: Any = function()
+            next(generator)
+            results.append(generator.close())
+
+        expected = "last" if sys.version_info >= (3, 13) else None
+        assert [expected] * 2 == results
+
+
+@pytest.mark.parametrize("function", [lambda: 5, lambda: [1]])
+def test_refuses_what_is_no_generator(function: Callable[[], Any]) -> None:
+    """A call of a function that returns no generator says so."""
+    with pytest.raises(TypeError, match=r"is for generator functions; .* returned"):
+        eliot_friendly_generator_function(function)()

@@ -65,7 +65,7 @@ class TestSteps:
     def test_runs_inside(self) -> None:
         """Each step sees the context; nothing of it is seen outside, in between."""
         seen: List[Any] = []
-        generator = steps(entered(), echo(seen))
+        generator = steps(entered(), lambda: echo(seen))
 
         assert "inside" == next(generator)
         assert "outside" == VARIABLE.get()
@@ -84,13 +84,13 @@ class TestSteps:
                 yield VARIABLE.get()
             yield VARIABLE.get()
 
-        assert ["a", "b", "b"] == list(steps(entered(), change()))
+        assert ["a", "b", "b"] == list(steps(entered(), lambda: change()))
         assert "outside" == VARIABLE.get()
 
     def test_throws(self) -> None:
         """An exception that is thrown in arrives, and may be dealt with."""
         seen: List[Any] = []
-        generator = steps(entered(), echo(seen))
+        generator = steps(entered(), lambda: echo(seen))
         next(generator)
         error = KeyError("thrown")
 
@@ -102,7 +102,7 @@ class TestSteps:
     def test_lets_exceptions_out(self) -> None:
         """An exception that the generator does not deal with comes out."""
         seen: List[Any] = []
-        generator = steps(entered(), echo(seen))
+        generator = steps(entered(), lambda: echo(seen))
         next(generator)
         with pytest.raises(ZeroDivisionError):
             generator.throw(ZeroDivisionError())
@@ -112,7 +112,7 @@ class TestSteps:
     def test_closes(self) -> None:
         """A generator that is closed is closed inside."""
         seen: List[Any] = []
-        generator = steps(entered(), echo(seen))
+        generator = steps(entered(), lambda: echo(seen))
         next(generator)
         generator.close()
 
@@ -127,7 +127,7 @@ class TestSteps:
             except GeneratorExit:
                 yield
 
-        generator = steps(entered(), stubborn())
+        generator = steps(entered(), lambda: stubborn())
         next(generator)
         with pytest.raises(RuntimeError, match="generator ignored GeneratorExit"):
             generator.close()
@@ -135,7 +135,7 @@ class TestSteps:
     def test_tells_of_each_yield(self) -> None:
         """A function is called inside at each yield."""
         seen: List[str] = []
-        generator = steps(entered(), echo([]), lambda: seen.append(VARIABLE.get()))
+        generator = steps(entered(), lambda: echo([]), lambda: seen.append(VARIABLE.get()))
 
         assert ["inside", "inside"] == list(generator)
         assert ["inside", "inside"] == seen
@@ -149,7 +149,7 @@ class TestSteps:
 
         class Awaited:
             def __await__(self) -> Generator[Any, Any, Any]:
-                return steps(entered(), coroutine())
+                return steps(entered(), lambda: coroutine())
 
         assert "inside" == run(Awaited())
 
