@@ -84,7 +84,7 @@ class TestSteps:
                 yield VARIABLE.get()
             yield VARIABLE.get()
 
-        assert ["a", "b", "b"] == list(steps(entered(), lambda: change()))
+        assert ["a", "b", "b"] == list(steps(entered(), change))
         assert "outside" == VARIABLE.get()
 
     def test_throws(self) -> None:
@@ -127,7 +127,7 @@ class TestSteps:
             except GeneratorExit:
                 yield
 
-        generator = steps(entered(), lambda: stubborn())
+        generator = steps(entered(), stubborn)
         next(generator)
         with pytest.raises(RuntimeError, match="generator ignored GeneratorExit"):
             generator.close()
@@ -149,7 +149,7 @@ class TestSteps:
 
         class Awaited:
             def __await__(self) -> Generator[Any, Any, Any]:
-                return steps(entered(), lambda: coroutine())
+                return steps(entered(), coroutine)
 
         assert "inside" == run(Awaited())
 
