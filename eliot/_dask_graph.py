@@ -30,6 +30,7 @@ __all__ = [
     "Function",
     "Graph",
     "RunWithEliotContext",
+    "await_with_trace",
     "futures_in",
     "in_its_place",
     "is_coroutine_function",
@@ -38,6 +39,7 @@ __all__ = [
     "rank_of",
     "run_in_its_place",
     "traced",
+    "with_trace",
 ]
 
 Function = Callable[..., Any]
@@ -92,13 +94,9 @@ class RunWithEliotContext:
         # The same function in another place makes another graph.
         return "RunWithEliotContext", self.task_id
 
-    @property
-    def function(self) -> Function:
-        """The same for Dask, which keeps functions in a cache: this form equals no other."""
-        return self.awaited_with_trace if is_coroutine_function(self.func) else self.with_trace
-
-    def with_trace(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function."""
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if is_coroutine_function(self.func):
+            return self._await(*args, **kwargs)
         client = self._client()
         place: _Place = (self.task_id, 0)
         next_places: List[_Place] = []
@@ -113,10 +111,7 @@ class RunWithEliotContext:
                 with suppress(Exception):
                     client.set_metadata(self._note, next_place)
 
-    __call__ = with_trace
-
-    async def awaited_with_trace(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function, which is a coroutine function."""
+    async def _await(self, *args: Any, **kwargs: Any) -> Any:
         client = self._client()
         place: _Place = (self.task_id, 0)
         next_places: List[_Place] = []
@@ -164,6 +159,16 @@ def is_coroutine_function(func: Function) -> bool:
     return inspect.iscoroutinefunction(func) or hasattr(func, "__tornado_coroutine__")
 
 
+def with_trace(run: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call a function."""
+    return run(*args, **kwargs)
+
+
+async def await_with_trace(run: Function, *args: Any, **kwargs: Any) -> Any:
+    """Call a coroutine function."""
+    return await run(*args, **kwargs)
+
+
 def run_in_its_place(
     func: Function, key: str, dependencies: List[str], retries: int = 0
 ) -> RunWithEliotContext:
@@ -177,8 +182,9 @@ def run_in_its_place(
 
 
 def in_its_place(func: Function, key: str, dependencies: List[str], retries: int = 0) -> Function:
-    """Do the same, for Dask."""
-    return run_in_its_place(func, key, dependencies, retries).function
+    """Do the same for Dask, which until 2024 kept functions in a cache: this equals no other."""
+    run = run_in_its_place(func, key, dependencies, retries)
+    return partial(await_with_trace if is_coroutine_function(func) else with_trace, run)
 
 
 # -- Values --------------------------------------------------------------------------------------
