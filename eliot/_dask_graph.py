@@ -22,7 +22,7 @@ from eliot._safe import class_name
 try:
     import dask._task_spec
 except ImportError:
-    _spec: Any = None  # Dask before 2024.9
+    _spec: Any = None  # older Dask has no nodes, but tuples
 else:
     _spec = dask._task_spec
 
@@ -90,6 +90,11 @@ class RunWithEliotContext:
     def __hash__(self) -> int:
         return hash(self.func)
 
+    @property
+    def __tornado_coroutine__(self) -> bool:
+        # Thus Dask recognizes coroutine functions.
+        return is_coroutine_function(self.func)
+
     def __dask_tokenize__(self) -> Tuple[str, str]:
         # The same function in another place makes another graph.
         return "RunWithEliotContext", self.task_id
@@ -156,7 +161,7 @@ class RunWithEliotContext:
 
 def is_coroutine_function(func: Function) -> bool:
     """Find out whether Dask awaits what the function returns."""
-    return inspect.iscoroutinefunction(func) or hasattr(func, "__tornado_coroutine__")
+    return inspect.iscoroutinefunction(func) or getattr(func, "__tornado_coroutine__", False)
 
 
 def with_trace(run: Function, *args: Any, **kwargs: Any) -> Any:

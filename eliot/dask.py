@@ -135,7 +135,7 @@ class _TracedCollection:
 def _rewritten(collections: List[Any], kwargs: Dict[str, Any]) -> List[_TracedCollection]:
     """Make collections of the same values, whose tasks log."""
     schedule = _base.get_scheduler(scheduler=kwargs.get("scheduler"), collections=collections)
-    futures = getattr(getattr(schedule, "__self__", None), "futures", {})
+    futures = _futures_of(getattr(schedule, "__self__", None))
     retries = _retries(kwargs)
     annotations = _annotations(collections)
     if kwargs.get("optimize_graph", True):
@@ -187,7 +187,7 @@ def _annotations(collections: List[Any]) -> Dict[Any, Dict[str, Any]]:
 def _layered(dsk: Dict[Any, Any], annotations: Dict[Any, Dict[str, Any]]) -> Graph:
     """Make the form of a graph that keeps annotations: a layer for each."""
     plain = {key: value for key, value in dsk.items() if key not in annotations}
-    layers = {"eliot": _layers.MaterializedLayer(plain)}
+    layers: Dict[Any, Any] = {uuid4().hex: _layers.MaterializedLayer(plain)}
     for key in dsk.keys() & annotations.keys():
         layers[key] = _layers.MaterializedLayer({key: dsk[key]}, annotations[key])
     graph: Graph = _layers.HighLevelGraph(layers, {name: set() for name in layers})
@@ -195,15 +195,29 @@ def _layered(dsk: Dict[Any, Any], annotations: Dict[Any, Dict[str, Any]]) -> Gra
 
 
 def _retries(kwargs: Mapping[str, Any]) -> int:
-    # Before 2023.6, annotations that are in force are a matter of configuration.
+    # In older Dask, annotations that are in force are configuration.
     in_force = getattr(_base, "get_annotations", lambda: dask.config.get("annotations", {}))()
     retries = kwargs.get("retries") or in_force.get("retries")
     return retries if isinstance(retries, int) else 0
 
 
+def _futures_of(client: Any) -> Mapping[Any, Any]:
+    """Return what a client has or waits for; it does not have what it was just told to forget."""
+    if not hasattr(client, "futures"):
+        return {}
+    if not client.asynchronous:
+        client.sync(_nothing)
+    futures: Mapping[Any, Any] = client.futures
+    return futures
+
+
+async def _nothing() -> None:
+    """Let the event loop do what is to be done before."""
+
+
 def _is_held(futures: Mapping[Any, Any], key: Any) -> bool:
-    """Tell whether a client has the result of a task, or waits for it: then it is not run again."""
-    # Until 2023.11 clients knew their futures by text.
+    """Tell whether a task is not run again, since a client has its result or waits for it."""
+    # Older clients know their futures by text.
     future = futures.get(key) or futures.get(str(key))
     return future is not None and future.status not in {"cancelled", "lost"}
 
@@ -267,9 +281,9 @@ def map_with_trace(
     """
     with start_action(action_type="dask:map"):
         rows = [*zip(*iterables)]
-        keys = kwargs.pop("key", None)
-        if not keys or isinstance(keys, str):
-            keys = _keys(client.map, func, rows, kwargs, prefix=keys)
+        names = kwargs.pop("key", None)
+        is_list = names and not isinstance(names, str)
+        keys = [*names] if is_list else _keys(client.map, func, rows, kwargs, prefix=names)
         calls = _calls(client, func, dict(zip(keys, rows)), kwargs)
         call = await_with_trace if is_coroutine_function(func) else with_trace
         return client.map(call, [calls[key] for key in keys], *zip(*rows), key=keys, **kwargs)
@@ -298,8 +312,9 @@ def _calls(
         msg = f"{saferepr(func)} is not callable"
         raise TypeError(msg)
     calls = {}
+    futures = _futures_of(client)
     for key, row in rows.items():
-        if _is_held(client.futures, key):
+        if _is_held(futures, key):
             log_message("dask:reused", key=name_of(key))
             calls[key] = func
         else:

@@ -230,9 +230,6 @@ class _Body:
 
     _body: Any  # a generator or a coroutine
 
-    def close(self) -> None:
-        self._body.close()
-
     def send(self, value: object) -> object:
         return self._step(self._body.send, value)
 

@@ -545,6 +545,7 @@ class TestRegisterJSONEncoder:
         register_json_encoder(Money, lambda _: 1 / 0)
         register_json_encoder(Spot, lambda _: 1 / 0)
 
+        assert b'{"x":1,"y":2}' == dumps_anyway(Spot(1, 2))
         assert [True, {"x": 1, "y": 2}] == in_a_file(
             [in_a_file(Money(1)).startswith("<"), Spot(1, 2)]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copyreg
 import inspect
 import json
@@ -578,16 +579,27 @@ class TestResults:
         assert expected.to_numpy().tolist() == result.sort_values("k").to_numpy().tolist()
         assert len(keys(compute)) > 5
 
-    def test_annotations(self, client: Any, log: Log) -> None:
+    def test_annotations(self, client: Any) -> None:
         """What Dask's users say of a task, such as where it has to run, is not lost."""
-        pids = client.run(os.getpid)
-        for address, pid in pids.items():
+        for address, pid in client.run(os.getpid).items():
             with dask.annotate(workers=[address]):
-                getpid = dask.delayed(os.getpid, pure=False)()
-            summed = dask.delayed(lambda x: (x,))(getpid)
-            result, _ = log.tree(lambda: compute_with_trace(summed, scheduler=client))  # noqa: B023
+                getpid = dask.delayed(os.getpid, pure=False)
+                pids = [getpid(dask_key_name=f"{address}-{n}") for n in range(2)]
+            result = compute_with_trace(*pids, dask.delayed(len)(pids), scheduler=client)
 
-            assert ((pid,),) == result
+            assert (pid, pid, 2) == result
+
+    def test_again(self, client: Any, log: Log) -> None:
+        """What was computed before, and is not held, is computed and told again."""
+        case = a_bag()
+        tasks = [{"eliot:remote_task": ["dask:task", message]} for message in case.messages]
+        for _ in range(20):
+            (result,), tree = log.tree(
+                lambda: compute_with_trace(case.collection, scheduler=client)
+            )
+
+            assert case.expected == result
+            assert {"dask:compute": tasks} == shape(tree)
 
 
 class TestFailures:
@@ -926,6 +938,20 @@ class TestFutures:
         assert pids <= {*client.run(os.getpid).values()}
         assert 4 == len([*task_messages(task.root())])
 
+    def test_asynchronous_client(self, client: Any, log: Log) -> None:
+        """A client that lives in an event loop is as good."""
+        address = client.scheduler.address
+
+        async def calls() -> Any:
+            options = {"asynchronous": True, "set_as_default": False}
+            async with distributed.Client(address, **options) as asynchronous:
+                return await submit_with_trace(asynchronous, abs, -4)
+
+        result, tree = log.tree(lambda: asyncio.run(calls()))
+
+        assert 4 == result
+        assert {"dask:submit": [{"eliot:remote_task": ["dask:task"]}]} == shape(tree)
+
     def test_actor(self, client: Any, log: Log) -> None:
         """An actor is made in its place."""
 
@@ -1101,3 +1127,7 @@ class TestRunWithEliotContext:
 
         assert inspect.iscoroutinefunction(one)
         assert not inspect.iscoroutinefunction(other)
+        assert [True, False] == [
+            distributed.utils.iscoroutinefunction(_RunWithEliotContext("u@/1", f, "k", []))
+            for f in (increase, len)
+        ]

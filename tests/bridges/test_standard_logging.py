@@ -11,6 +11,7 @@ import warnings
 from io import StringIO
 from logging.handlers import BufferingHandler, RotatingFileHandler
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List
 from uuid import uuid4
 
@@ -311,3 +312,81 @@ fail(ValueError("in the end"))
         assert theirs is sys.excepthook
         theirs(ValueError, ValueError("boom"), None)
         assert 1 == len(called)
+
+    @pytest.fixture
+    def hooks(self, monkeypatch: pytest.MonkeyPatch) -> List[str]:
+        """Replace the hooks of the process; tell which were called."""
+        called: List[str] = []
+
+        def called_as(name: str) -> Callable[..., None]:
+            return lambda *_: called.append(name)
+
+        for module, name in (
+            (sys, "excepthook"),
+            (sys, "unraisablehook"),
+            (threading, "excepthook"),
+        ):
+            monkeypatch.setattr(module, name, called_as(f"{module.__name__}.{name}"))
+        return called
+
+    def test_hooks(self, messages: Messages, hooks: List[str]) -> None:
+        """Each hook logs, and then does what it did before."""
+        error = ValueError("boom")
+        thread_hook: Any = threading.excepthook
+        with capture_uncaught():
+            sys.excepthook(ValueError, error, None)
+            for err_msg in (None, "Exception ignored in thread"):
+                unraisable: Any = SimpleNamespace(
+                    exc_type=ValueError,
+                    exc_value=error,
+                    exc_traceback=None,
+                    err_msg=err_msg,
+                    object=messages,
+                )
+                sys.unraisablehook(unraisable)
+            thread_hook = threading.excepthook
+            for exc_type, thread in (
+                (ValueError, threading.current_thread()),
+                (ValueError, None),
+                (SystemExit, None),
+            ):
+                thread_hook(
+                    SimpleNamespace(
+                        exc_type=exc_type, exc_value=error, exc_traceback=None, thread=thread
+                    )
+                )
+
+        assert [
+            "sys.excepthook",
+            *["sys.unraisablehook"] * 2,
+            *["threading.excepthook"] * 3,
+        ] == hooks
+        assert hooks[:-1] == [message["hook"] for message in messages[::2]]
+        assert ["boom"] * 5 == [message["reason"] for message in messages[1::2]]
+        assert [None, threading.current_thread().name] == [
+            message["thread"] for message in (messages[8], messages[6])
+        ]
+
+    @pytest.mark.parametrize(
+        ("level", "shown"), [(logging.ERROR, "a task failed\n"), (logging.INFO, "")]
+    )
+    def test_asyncio(
+        self,
+        messages: Messages,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        level: int,
+        shown: str,
+    ) -> None:
+        """What asyncio logs is shown as if nobody listened, if nobody else does."""
+        logger = logging.getLogger("asyncio")
+        monkeypatch.setattr(logger, "level", logging.INFO)
+        with capture_uncaught():
+            logger.log(level, "a task failed")
+            monkeypatch.setattr(logging.root, "handlers", [])
+            logger.log(level, "a task failed")
+            monkeypatch.setattr(logging, "lastResort", None)
+            logger.log(level, "a task failed")
+
+        assert ["a task failed"] * 3 == [message["message"] for message in messages]
+        assert shown == capsys.readouterr().err
