@@ -802,12 +802,15 @@ def test_names() -> None:
     assert issubclass(AlreadyFinished, Exception)
 
 
+#: All are errors, but for those of the way in which the oldest supported Twisted finds trial.
+WARNINGS = ("-W", "error", "-W", "ignore:pkg_resources", "-W", "ignore:Deprecated call to `pkg_res")
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python with warnings as errors; it finds this package, and the tests beside this one."""
     paths = [str(Path(__file__).parent), str(Path(eliot.__file__).parents[1])]
     return subprocess.run(
-        # The oldest Twisted that is supported finds its trial with pkg_resources.
-        [sys.executable, "-W", "error", "-W", "ignore:pkg_resources", *arguments],
+        [sys.executable, *WARNINGS, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
