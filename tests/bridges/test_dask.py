@@ -567,6 +567,7 @@ class TestResults:
 
     def test_merge_on_a_cluster(self, client: Any, log: Log) -> None:
         """Data frames that are shuffled between workers are told, and right."""
+        pytest.importorskip("pyarrow", reason="Dask comes without Arrow on this interpreter")
         left = pandas.DataFrame({"k": range(20), "a": range(20)})
         right = pandas.DataFrame({"k": range(0, 20, 2), "b": range(10)})
         merged = dataframe.from_pandas(left, npartitions=3, sort=False).merge(
