@@ -27,7 +27,13 @@ LATE = {"eliot._files", "eliot._interface"}
 OPENED_LATE = {"__init__": LATE, "_output": LATE}
 
 #: Optional packages, by room; the room may be missing with them.
-OPTIONAL = {"dask": "dask", "journald": "cffi", "logwriter": "twisted", "twisted": "twisted"}
+OPTIONAL = {
+    "_dask_graph": "dask",
+    "dask": "dask",
+    "journald": "cffi",
+    "logwriter": "twisted",
+    "twisted": "twisted",
+}
 
 #: What `import eliot` leaves alone: worlds that it serves, and packages that take long to import.
 NOT_LOADED = (
