@@ -72,7 +72,7 @@ class TestRooms:
     def test_comes_first(self, room: str) -> None:
         """Any room can be the first one that a program imports."""
         if room in OPTIONAL:
-            pytest.importorskip(OPTIONAL[room])
+            pytest.importorskip(OPTIONAL[room], reason=f"no {OPTIONAL[room]} on this interpreter")
 
         fresh_interpreter(f"import eliot.{room}")
 
@@ -88,7 +88,7 @@ class TestRooms:
     def test_offers_what_it_has(self, room: str) -> None:
         """`__all__` names nothing that is not there, nothing twice, and is sorted."""
         if room in OPTIONAL:
-            pytest.importorskip(OPTIONAL[room])
+            pytest.importorskip(OPTIONAL[room], reason=f"no {OPTIONAL[room]} on this interpreter")
         module = importlib.import_module(f"eliot.{room}")
         names = getattr(module, "__all__", [])
 
