@@ -12,8 +12,8 @@ from typing import Any, Optional
 try:
     from cffi import FFI
 except ModuleNotFoundError as _error:
-    _error.msg = "eliot.journald needs cffi; install it with: pip install 'eliot[journald]'"
-    raise
+    _text = "eliot.journald needs cffi; install it with: pip install 'eliot[journald]'"
+    raise ModuleNotFoundError(_text, name="cffi") from _error
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,

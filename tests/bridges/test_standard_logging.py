@@ -257,7 +257,7 @@ class TestCaptureUncaught:
     def test_program_that_dies(self, tmp_path: Path) -> None:
         """The last words of a program, of its threads and its destructors are in its log."""
         program = """
-import sys, threading, asyncio
+import gc, sys, threading, asyncio
 from eliot import start_action, to_file
 from eliot.stdlib import capture_uncaught
 to_file(open(sys.argv[1], "wb"))
@@ -268,6 +268,7 @@ class Bad:
     def __del__(self):
         fail(ValueError("in a destructor"))
 Bad()
+gc.collect()
 for error in (ValueError("in a thread"), SystemExit()):
     thread = threading.Thread(target=fail, args=(error,), name="worker")
     thread.start()
@@ -277,7 +278,7 @@ async def main():
         fail(ValueError("in a task"))
     await asyncio.wait([asyncio.ensure_future(lost())])
 asyncio.run(main())
-import gc; gc.collect()
+gc.collect()
 fail(ValueError("in the end"))
 """
         log = tmp_path / "program.log"
