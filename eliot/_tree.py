@@ -122,7 +122,7 @@ class Tree:
 
     # Look at the message, find its action, then change something. It runs for every message of a
     # log, so the usual way makes no calls: each would add a tenth to the time.
-    def add(self, message: Message) -> bool:  # noqa: C901, PLR0912
+    def add(self, message: Message) -> bool:  # noqa: C901, PLR0912 - hot: calls would cost more
         """Put a message into its place, or leave the tree as it was; tell if that completed it."""
         level = message[TASK_LEVEL_FIELD]
         if level.__class__ is not list:
