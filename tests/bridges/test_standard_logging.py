@@ -314,24 +314,20 @@ fail(ValueError("in the end"))
         theirs(ValueError, ValueError("boom"), None)
         assert 1 == len(called)
 
-    @pytest.fixture
-    def hooks(self, monkeypatch: pytest.MonkeyPatch) -> List[str]:
-        """Replace the hooks of the process; tell which were called."""
-        called: List[str] = []
+    def test_hooks(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each hook logs, and then does what it did before."""
+        hooks: List[str] = []
 
         def called_as(name: str) -> Callable[..., None]:
-            return lambda *_: called.append(name)
+            return lambda *_: hooks.append(name)
 
+        # Not in a fixture: older pytest sets hooks of its own between setup and call.
         for module, name in (
             (sys, "excepthook"),
             (sys, "unraisablehook"),
             (threading, "excepthook"),
         ):
             monkeypatch.setattr(module, name, called_as(f"{module.__name__}.{name}"))
-        return called
-
-    def test_hooks(self, messages: Messages, hooks: List[str]) -> None:
-        """Each hook logs, and then does what it did before."""
         error = ValueError("boom")
         thread_hook: Any = threading.excepthook
         with capture_uncaught():
