@@ -26,6 +26,7 @@ PROTECTED_FIELDS = frozenset(
 TRACEBACK_TYPE = "eliot:traceback"
 SERIALIZATION_FAILURE_TYPE = "eliot:serialization_failure"
 DESTINATION_FAILURE_TYPE = "eliot:destination_failure"
+LOST_TYPE = "eliot:lost"
 STDLIB_TYPE = "eliot:stdlib"
 UNCAUGHT_TYPE = "eliot:uncaught"
 WARNING_TYPE = "eliot:warning"

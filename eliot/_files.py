@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from typing import Any, Optional, Type, TypeVar
+import os
+from typing import Any, Optional, Type, TypeVar, Union
 
 from pyrsistent import PClass, field
 
 from eliot._jsonable import overridden
 from eliot._safe import saferepr
+from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import JSONDefault, Message
 from eliot.json import (
     _dumps_bytes,
     _dumps_unicode,
     default_function,
-    dumps_anyway,
-    encode,
+    fast_default,
     json_default,
+    second_way,
+    too_large,
 )
 
 __all__ = ["FileDestination"]
@@ -35,15 +37,25 @@ class FileDestination(PClass):
     `json_default`; if that raises an exception, the value degrades to text and the line is written
     all the same.
 
+    Each line is appended by one system call, so threads and processes may share a file that is
+    opened for appending. While a file cannot be written to, messages are counted; when it works
+    again, a message of type `eliot:lost` says how many are missing, of which types, and when.
+
     Args:
-        file: An object with a `write` method, for bytes or for text.
+        file: An object with a `write` method, for bytes or for text; or a path, to whose file is
+            appended.
         encoder: Deprecated; a `json.JSONEncoder` class, of which only `default` is used.
         json_default: A function that converts a value that JSON lacks into one that it has.
+        watch: Whether a file given by its path is opened anew when it has been moved or removed,
+            for example by logrotate.
+        fsync: Whether each message is on the disk before the logging call returns: a power cut
+            loses nothing then. It takes milliseconds.
 
     Raises:
-        TypeError: If it has no `write` method.
+        TypeError: If it has no `write` method, or an option makes no sense with it.
         ValueError: If the file is closed.
         RuntimeError: If it is not open for writing.
+        OSError: If a path cannot be opened.
 
     >>> import io
     >>> file = io.StringIO()
@@ -56,14 +68,25 @@ class FileDestination(PClass):
     _json_default: Any = field(mandatory=True)
     _dumps: Any = field(mandatory=True)
     _linebreak: Any = field(mandatory=True)
+    # Not mandatory: subclasses make instances by PClass.__new__ with the fields above.
+    _sink: Any = field(initial=None)
 
     def __new__(
         cls: Type[_F],
         file: Any,
         encoder: Optional[Type[json.JSONEncoder]] = None,
         json_default: JSONDefault = json_default,
+        *,
+        watch: bool = False,
+        fsync: bool = False,
     ) -> _F:
         default = default_function(encoder, json_default, stacklevel=2)
+        if isinstance(file, (str, os.PathLike)):
+            path: str = os.path.abspath(os.fspath(file))  # the program may change its directory
+            file = PathFile(path, watch=watch)
+        elif watch:
+            msg = f"{saferepr(file)} cannot be watched, since it is no path"
+            raise TypeError(msg)
         text = _takes_text(file)
         destination: _F = PClass.__new__(
             cls,
@@ -71,6 +94,7 @@ class FileDestination(PClass):
             _json_default=default,
             _dumps=_dumps_unicode if text else _dumps_bytes,
             _linebreak="\n" if text else b"\n",
+            _sink=sink_of(file, text=text, fsync=fsync),
         )
         return destination
 
@@ -81,33 +105,55 @@ class FileDestination(PClass):
         Raises:
             Exception: What the file raises; the fan-out reports it.
         """
-        line = self._line(message)
+        line = self._encode(message)
+        sink = self._sink
+        if sink is None:
+            sink = self._find_sink()
+        if sink.outage is not None:
+            sink.append(line)
+            return
+        # As `append` does it, without its lock: the file itself keeps lines apart.
         try:
-            self.file.write(line)
-        except UnicodeEncodeError:  # a text file whose encoding lacks a character
-            self.file.write(_ascii(line))
-        flush = getattr(self.file, "flush", None)
-        if flush is not None:
-            flush()
+            written = sink.write(line)
+        except Exception as error:
+            sink.fail(line, 0, error)
+            raise
+        if written != len(line):
+            sink.resume(line, written)
 
-    def _line(self, message: Message) -> Any:
-        """Encode a message, as text or bytes as the file wants it."""
-        if overridden.askable or overridden.hidden:
-            line = encode(message, self._json_default)
-        else:
+    def _find_sink(self) -> Sink:
+        return sink_of(self.file, text=isinstance(self._linebreak, str))
+
+    def _append(self, lines: bytes) -> None:
+        """Write what `_encode` has returned, for several messages at a time."""
+        (self._sink or self._find_sink()).append(lines)
+
+    def _encode(self, message: Message) -> bytes:
+        """Encode a message as one line, with its line break."""
+        default = self._json_default
+        if not (overridden.askable or overridden.hidden):
             try:
-                return self._dumps(message, self._json_default) + self._linebreak
-            except Exception:
-                line = dumps_anyway(message, self._json_default)
-        if isinstance(self._linebreak, str):
-            return line.decode("utf-8") + self._linebreak
-        return line + self._linebreak
+                dumped = self._dumps(message, fast_default(default))
+            except Exception:  # noqa: S110 - the second way copes with everything
+                pass
+            else:
+                line: bytes = dumped.encode("utf-8") if isinstance(dumped, str) else dumped
+                if not too_large(line):
+                    return line + self._end()
+        line, marks = second_way(message, default)
+        if marks:
+            (self._sink or self._find_sink()).degraded += 1
+        return line + self._end()
+
+    def _end(self) -> bytes:
+        linebreak: Union[str, bytes] = self._linebreak
+        return linebreak.encode() if isinstance(linebreak, str) else linebreak
 
 
 def _takes_text(file: Any) -> bool:
     """Find out whether a file takes text or bytes, or raise an exception if it takes neither."""
     if not callable(getattr(file, "write", None)):
-        msg = f"{saferepr(file)} is not a file: it has no write method; give open(path, 'ab')"
+        msg = f"{saferepr(file)} is not a file: it has no write method; give a path"
         raise TypeError(msg)
     if getattr(file, "closed", False) is True:
         msg = f"{saferepr(file)} is closed"
@@ -125,8 +171,3 @@ def _takes_text(file: Any) -> bool:
     except TypeError:
         return True
     return False
-
-
-def _ascii(line: str) -> str:
-    """Escape what is not ASCII; that occurs only inside of strings."""
-    return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match.group())[1:-1], line)

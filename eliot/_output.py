@@ -108,27 +108,38 @@ def to_file(
     output_file: Any,
     encoder: Optional[Type[JSONEncoder]] = None,
     json_default: Optional[Callable[[Any], Any]] = json_default,
+    *,
+    watch: bool = False,
+    fsync: bool = False,
 ) -> None:
     """
     Log to a file: one line of JSON for each message.
 
     Args:
-        output_file: A file that is open for writing, for bytes (better) or for text.
+        output_file: A path, to whose file is appended; or a file that is open for writing, for
+            bytes or for text.
         encoder: Deprecated; a `json.JSONEncoder` class.
         json_default: A function that converts a value that JSON lacks into one that it has; give
             one that calls `eliot.json.json_default` last.
+        watch: Whether a file given by its path is opened anew when it has been moved or removed,
+            for example by logrotate.
+        fsync: Whether each message is on the disk before the logging call returns: a power cut
+            loses nothing then. It takes milliseconds.
 
     Raises:
-        TypeError: If the object has no `write` method.
+        TypeError: If the object has no `write` method, or an option makes no sense with it.
         ValueError: If the file is closed.
         RuntimeError: If it is not open for writing.
+        OSError: If a path cannot be opened.
 
     >>> import io
     >>> to_file(io.BytesIO())
     """
     from eliot._files import FileDestination
 
-    Logger._destinations.add(FileDestination(output_file, encoder, json_default))
+    Logger._destinations.add(
+        FileDestination(output_file, encoder, json_default, watch=watch, fsync=fsync)
+    )
 
 
 if not TYPE_CHECKING:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 import eliot._output as output
 from eliot._destinations import Destinations
 from eliot._loggers import Logger
+from eliot._sink import _FAILING
 
 # Slow machines and interpreters are no failures.
 settings.register_profile(
@@ -29,6 +30,7 @@ def _fresh_process() -> None:
     """Give each test the destinations and the default logger of a process that has just started."""
     vars(Logger._destinations).update(vars(Destinations()))
     output._DEFAULT_LOGGER = Logger()
+    _FAILING.clear()
 
 
 def _refuse_skip(report: Report) -> Report:

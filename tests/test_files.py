@@ -221,16 +221,14 @@ class TestKindsOfFiles:
 class TestErrors:
     """What is no file to log to."""
 
-    @pytest.mark.parametrize(
-        "wrong", [None, "app.log", Path("app.log"), object(), type("", (), {"write": None})()]
-    )
+    @pytest.mark.parametrize("wrong", [None, 7, object(), type("", (), {"write": None})()])
     def test_needs_write(self, wrong: object) -> None:
         """Without a method `write` it is no file; the error says how to get one."""
         with pytest.raises(TypeError) as caught:
             FileDestination(file=wrong)
 
         assert str(caught.value).startswith(repr(wrong))
-        assert "open(path, 'ab')" in str(caught.value)
+        assert "give a path" in str(caught.value)
 
     @pytest.mark.parametrize(
         "open_file",

@@ -243,8 +243,8 @@ class TestToFile:
         path.write_bytes(b"")
         closed = io.BytesIO()
         closed.close()
-        anything: Any = "app.log"
-        with pytest.raises(TypeError, match=r"^'app\.log' is not a file"):
+        anything: Any = 7
+        with pytest.raises(TypeError, match=r"^7 is not a file"):
             to_file(anything)
         with pytest.raises(ValueError, match=r"BytesIO object at .* is closed$"):
             to_file(closed)

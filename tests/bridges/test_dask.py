@@ -670,7 +670,7 @@ class TestAttempts:
 
         def flaky(failures: int) -> int:
             log_message("try")
-            with open(calls, "a+b") as file:  # noqa: PTH123 - is pickled, which older paths are not
+            with open(calls, "a+b") as file:
                 file.write(b".")
                 made = file.tell()
             if made <= failures:

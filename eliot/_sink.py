@@ -1,0 +1,376 @@
+"""Where lines go: they are appended whole; what cannot be written is counted, and told later."""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import errno
+import io
+import json
+import os
+import re
+import select
+import sys
+from contextlib import suppress
+from threading import RLock
+from typing import Any, Callable, Optional, Set, Tuple, Union
+from weakref import WeakValueDictionary
+
+from eliot._fork import renew_in_child
+from eliot._losses import Losses
+from eliot._safe import class_name, saferepr, safeunicode
+from eliot.json import encode
+
+__all__ = ["PathFile", "Sink", "sink_of"]
+
+#: How long a file that does not block, and takes nothing, is waited for; in seconds.
+PATIENCE = 1.0
+
+
+class Outage:
+    """The time from a failed write to the next one that works."""
+
+    __slots__ = ("losses", "reason")
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.losses = Losses()
+
+
+class Sink:
+    """
+    Append lines to a file, and heal it.
+
+    Lines are whole: what the file has taken of one before it failed is cut off again, or ended by
+    a line break, before anything else is written. While the file fails, messages are counted; the
+    first failure is also told on stderr. When it works again, the next line is an `eliot:lost`
+    message.
+
+    Args:
+        file: The file.
+        write: Writes bytes to it, and returns how many it took.
+        raw: The file without buffers, if its descriptor is written to.
+
+    Attributes:
+        file: The file.
+        write: For whoever writes one line himself, and then calls `fail` or `resume` if need be.
+        outage: If the file fails at the moment; then only `append` may be used.
+        lost: How many messages it could not take so far.
+        degraded: How many messages it took of which a part could not be kept.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        write: Callable[[bytes], Optional[int]],
+        raw: Union[io.FileIO, PathFile, None] = None,
+    ) -> None:
+        self.file = file
+        self.write = write
+        self.outage: Optional[Outage] = None
+        self.lost = 0
+        self.degraded = 0
+        self._raw = raw
+        self._torn = False  # whether the file ends in the middle of a line
+        self._lock = RLock()
+        renew_in_child(self)
+
+    def _renew(self) -> None:
+        self._lock = RLock()
+        if self.outage is not None:
+            self.outage = Outage(self.outage.reason)  # the parent tells of its losses itself
+
+    def append(self, lines: bytes) -> None:
+        """
+        Append one or more lines.
+
+        Args:
+            lines: Each ends in a line break.
+
+        Raises:
+            Exception: What the file raises; the lines that are lost are counted then.
+        """
+        with self._lock:
+            outage = self.outage
+            if outage is None:
+                self.resume(lines, 0)
+                return
+            head = b"\n" if self._torn else b""
+            if outage.losses.count:
+                head += encode(outage.losses.report(outage.reason)) + b"\n"
+            done, error = self._attempt(head + lines, 0)
+            if done >= len(head):
+                outage.losses = Losses()  # the others are told of
+            if error is not None:
+                whole = self._end(head + lines, done)
+                self._count(outage, lines[max(0, whole - len(head)) :])
+                raise error
+            self._torn = False
+            self.outage = None
+            _FAILING.discard(self)
+
+    def resume(self, lines: bytes, done: Optional[int]) -> None:
+        """
+        Go on with lines of which the file has taken some bytes.
+
+        Args:
+            lines: Each ends in a line break.
+            done: What `write` returned.
+
+        Raises:
+            Exception: As `append`.
+        """
+        done, error = self._attempt(lines, done or 0)
+        if error is not None:
+            self.fail(lines, done, error)
+            raise error
+
+    def fail(self, lines: bytes, done: int, error: BaseException) -> None:
+        """
+        Count what is lost of lines that the file could not take, after taking some bytes.
+
+        Args:
+            lines: Each ends in a line break.
+            done: How many bytes of them are in the file.
+            error: Why the others are not.
+        """
+        with self._lock:
+            outage = self.outage
+            if outage is None:
+                reason = f"{class_name(type(error))}: {safeunicode(error)}"
+                outage = self.outage = Outage(reason)
+                _FAILING.add(self)
+                _say(f"cannot write to {self.name}, messages are lost: {reason}")
+            self._count(outage, lines[self._end(lines, done) :])
+
+    def _attempt(self, lines: bytes, done: int) -> Tuple[int, Optional[BaseException]]:
+        """Write the rest of lines; return how many bytes are written, and what went wrong."""
+        try:
+            while done < len(lines):
+                written = self.write(lines[done:] if done else lines)
+                done += self._wait() if written is None else written
+        except BaseException as error:  # KeyboardInterrupt, too, leaves a file that needs healing
+            return done, error
+        return done, None
+
+    def _wait(self) -> int:
+        """Wait until a file that does not block takes something; it has taken nothing yet."""
+        files = [] if self._raw is None else [self._raw]
+        _, writable, _ = select.select([], files, [], PATIENCE)
+        if not writable:
+            raise BlockingIOError(errno.EAGAIN, "it takes nothing, and does not block")
+        return 0
+
+    def _end(self, lines: bytes, done: int) -> int:
+        """Deal with the start of a line at the end of the file; return the size of whole lines."""
+        whole = lines.rfind(b"\n", 0, done) + 1
+        if done:
+            self._torn = whole < done and not self._cut(lines[whole:done])
+        return whole
+
+    def _cut(self, start: bytes) -> bool:
+        """Cut off the start of a line, if it is still the end of the file."""
+        if self._raw is None:
+            return False
+        try:
+            descriptor = self._raw.fileno()
+            size = os.fstat(descriptor).st_size - len(start)
+            with open(f"/proc/self/fd/{descriptor}", "rb") as reader:  # only Linux has that
+                reader.seek(size)
+                if reader.read() != start:  # somebody else has written meanwhile
+                    return False
+            os.ftruncate(descriptor, size)
+            os.lseek(descriptor, 0, os.SEEK_END)
+        except (OSError, ValueError):  # no regular file, or closed
+            return False
+        return True
+
+    def _count(self, outage: Outage, lines: bytes) -> None:
+        before = outage.losses.count
+        outage.losses.add_lines(lines)
+        self.lost += outage.losses.count - before
+
+    @property
+    def name(self) -> str:
+        """What to call the file in a report."""
+        return saferepr(getattr(self.file, "name", self.file))
+
+
+#: The sinks that have an outage.
+_FAILING: Set[Sink] = set()
+
+
+def _say(text: str) -> None:
+    with suppress(Exception):  # there is nobody left to tell
+        sys.stderr.write(f"eliot: {text}\n")
+        sys.stderr.flush()
+
+
+def _tell_at_exit() -> None:
+    for sink in _FAILING:
+        if sink.outage is not None and sink.outage.losses.count:
+            count = sink.outage.losses.count
+            _say(f"{count} messages could not be written to {sink.name} before the end")
+
+
+atexit.register(_tell_at_exit)
+
+
+class PathFile:
+    """
+    The file at a path, for appending.
+
+    Args:
+        path: The path; the file is made if there is none.
+        watch: Whether it is opened anew when it has been moved or removed, as logrotate does.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+
+    def __init__(self, path: str, *, watch: bool) -> None:
+        self.name = path
+        self.watch = watch
+        self._lock = RLock()
+        self._open()
+        renew_in_child(self)
+
+    def _renew(self) -> None:
+        self._lock = RLock()
+
+    def _open(self) -> None:
+        self.raw = open(self.name, "ab", buffering=0)  # noqa: SIM115 - open until it is replaced
+        status = os.fstat(self.raw.fileno())
+        self._identity = status.st_dev, status.st_ino
+
+    def write(self, data: bytes) -> Optional[int]:
+        """Write bytes to the file that the path names now, and return how many it took."""
+        with self._lock:
+            if self.watch and self._has_gone():
+                old = self.raw
+                self._open()
+                old.close()
+            return self.raw.write(data)
+
+    def _has_gone(self) -> bool:
+        try:
+            status = os.stat(self.name)
+        except FileNotFoundError:
+            return True
+        return (status.st_dev, status.st_ino) != self._identity
+
+    def fileno(self) -> int:
+        """Return the descriptor, which is another one after the file was opened anew."""
+        return self.raw.fileno()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.raw.close()
+
+    def __del__(self) -> None:
+        # Nobody but the destination has it, so nobody can be told to close it.
+        if hasattr(self, "raw"):
+            self.close()
+
+
+#: The sinks that are in use, by the id of their file: each file has one.
+_SINKS: WeakValueDictionary[int, Sink] = WeakValueDictionary()
+
+
+def sink_of(file: Any, *, text: bool, fsync: bool = False) -> Sink:
+    """
+    Return the sink of a file: for the same file the same one.
+
+    Args:
+        file: An object with a `write` method, and perhaps `flush`.
+        text: Whether it takes text.
+        fsync: Whether the disk is waited for after each write.
+
+    Raises:
+        TypeError: If the disk is to be waited for, and the file has none.
+    """
+    sink = _SINKS.get(id(file))
+    if sink is None or fsync:
+        sink = _SINKS[id(file)] = _new_sink(file, text=text, fsync=fsync)
+    return sink
+
+
+def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
+    raw = _raw(file)
+    write: Callable[[bytes], Optional[int]]
+    if raw is None:
+        write = _object_writer(file, text=text)
+    elif raw.fileno() <= 2 and raw is not file:  # noqa: PLR2004 - stdin, stdout, stderr
+        write = _stream_writer(file, raw)
+    else:
+        # The file has a buffer, and a lock, that a child may be forked in the middle of. So the
+        # descriptor is written to, one call for each line, which is faster, too.
+        write = raw.write
+    if fsync:
+        if raw is None:
+            msg = f"{saferepr(file)} cannot be synchronized with a disk; give a path"
+            raise TypeError(msg)
+        write = _syncing_writer(write, raw)
+    return Sink(file, write, raw)
+
+
+def _raw(file: Any) -> Union[io.FileIO, PathFile, None]:
+    """Find the file below the buffers, if all of them are known, and what is in them is written."""
+    raw = file
+    if type(raw) is io.TextIOWrapper:
+        # Others than UTF-8, and Windows' line breaks, are the wrapper's business.
+        if codecs.lookup(raw.encoding).name != "utf-8" or os.linesep != "\n":
+            return None
+        raw = raw.buffer
+    if type(raw) is io.BufferedWriter:
+        raw = raw.raw
+    if isinstance(raw, PathFile):
+        return raw if raw.watch else raw.raw
+    if type(raw) is not io.FileIO:
+        return None
+    file.flush()
+    return raw
+
+
+def _object_writer(file: Any, *, text: bool) -> Callable[[bytes], int]:
+    def write(data: bytes) -> int:
+        if text:
+            line = data.decode("utf-8")
+            try:
+                file.write(line)
+            except UnicodeEncodeError:  # a text file whose encoding lacks a character
+                file.write(_ascii(line))
+        else:
+            file.write(data)
+        flush = getattr(file, "flush", None)
+        if flush is not None:
+            flush()
+        return len(data)
+
+    return write
+
+
+def _stream_writer(file: Any, raw: Any) -> Callable[[bytes], Optional[int]]:
+    def write(data: bytes) -> Optional[int]:
+        with suppress(RuntimeError):  # a signal handler logs in the middle of that
+            file.flush()  # what the program has printed comes first
+        written: Optional[int] = raw.write(data)
+        return written
+
+    return write
+
+
+def _syncing_writer(
+    write: Callable[[bytes], Optional[int]], raw: Union[io.FileIO, PathFile]
+) -> Callable[[bytes], Optional[int]]:
+    def write_and_wait(data: bytes) -> Optional[int]:
+        written = write(data)
+        os.fsync(raw.fileno())
+        return written
+
+    return write_and_wait
+
+
+def _ascii(line: str) -> str:
+    """Escape what is not ASCII; that occurs only inside of strings."""
+    return re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match.group())[1:-1], line)
