@@ -7,6 +7,7 @@ from typing import Any as _Any
 from typing import List as _List
 
 from eliot import _action as _action
+from eliot import _branch as _branch
 from eliot import _errors as _errors
 from eliot import _message as _message
 from eliot import _output as _output

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 from itertools import count
-from os import urandom
-from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Generic, Iterable, List, Optional, Tuple, TypeVar
 
+from eliot._fork import here
+from eliot._ids import new_task_uuid
 from eliot._safe import saferepr
 from eliot._typing import LoggerLike
 
-__all__ = ["Place", "Standpoint", "Visit", "current", "new_task_uuid", "stamp"]
+__all__ = ["Place", "Standpoint", "Visit", "current", "stamp"]
 
 _T = TypeVar("_T")
-
-
-def new_task_uuid() -> str:
-    """
-    Make a random task id, in the form of a version 4 UUID (RFC 9562, section 5.4).
-
-    >>> len(new_task_uuid())
-    36
-    """
-    # Six times faster than str(uuid.uuid4()), and `uuid` itself takes 5 ms to import.
-    text = urandom(16).hex()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 class Place:
     """
     A position in the tree of a task, which can be the current one, and numbers what happens there.
+
+    In a child that is forked while this place exists, it is the parent's: see `_branch`.
 
     Args:
         logger: Takes the messages that are logged here.
@@ -44,6 +34,7 @@ class Place:
         "__weakref__",
         "_level",
         "_logger",
+        "_process",
         "_slots",
         "_task_uuid",
         "_visits",
@@ -53,19 +44,25 @@ class Place:
         self._logger = logger
         self._task_uuid = task_uuid
         self._level = tuple(level)
+        self._process = here.process
         # next() of a count is one atomic step: threads that share a place never share a slot.
         self._slots = count(1)
-        self._visits: Dict[Visit[Any], None] = {}
+        self._visits: List[Visit[Any]] = []
 
-    def next_level(self) -> List[int]:
-        """Take the next slot; the list is the caller's own."""
-        return [*self._level, next(self._slots)]
+    def stamp(self) -> Tuple[str, List[int]]:
+        """Return the task uuid, and the next slot as a list of the caller's own."""
+        if self._process is not here.process:
+            here.adopt(self)
+        return self._task_uuid, [*self._level, next(self._slots)]
 
     def enter(self) -> None:
         """Make this the current place."""
-        visit = Visit(self)
+        # A visit without calling its class: that would take a frame, and time.
+        visit: Visit[Any] = _new(Visit)
+        visit.place = self
+        visit.over = False
         visit._token = _CURRENT.set(visit)
-        self._visits[visit] = None
+        self._visits.append(visit)
 
     def leave(self) -> None:
         """
@@ -73,16 +70,23 @@ class Place:
 
         A place that was never entered leaves everything as it is.
         """
-        visits = list(self._visits)
-        if not visits:
+        try:
+            visit = self._visits.pop()
+        except IndexError:
             return
-        for visit in reversed(visits):
+        try:
+            _CURRENT.reset(visit._token)  # type: ignore[arg-type] # it has been entered
+        except (ValueError, RuntimeError):
+            self._leave_elsewhere(visit)
+
+    def _leave_elsewhere(self, last: Visit[Any]) -> None:
+        """End an earlier visit, if one was begun in this context, instead of the last one."""
+        for visit in reversed(self._visits.copy()):
             if visit.undo():
-                break
-        else:
-            visit = visits[-1]
-            visit.end_elsewhere()
-        self._visits.pop(visit, None)
+                self._visits.remove(visit)
+                self._visits.append(last)
+                return
+        last.end_elsewhere()
 
 
 _P = TypeVar("_P", bound=Place)
@@ -159,6 +163,8 @@ class Standpoint:
             _CURRENT.reset(token)
 
 
+_new: Any = object.__new__
+
 _CURRENT: ContextVar[Optional[Visit[Any]]] = ContextVar("eliot.action", default=None)
 
 
@@ -173,6 +179,4 @@ def current() -> Optional[Place]:
 def stamp() -> Tuple[str, List[int]]:
     """Return task uuid and level of the next message: a slot of the current place or a new task."""
     place = current()
-    if place is None:
-        return new_task_uuid(), [1]
-    return place._task_uuid, place.next_level()
+    return (new_task_uuid(), [1]) if place is None else place.stamp()

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from itertools import count
 from threading import RLock
-from typing import Any, Iterable, List
+from types import BuiltinFunctionType
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 from eliot._context import current
+from eliot._depth import within
 from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD, PROTECTED_FIELDS
+from eliot._fork import renew_in_child
+from eliot._later import LATER, is_cramped
 from eliot._reports import destination_failure
 from eliot._safe import saferepr
 from eliot._typing import Destination, LoggerLike, Message
 
-__all__ = ["PROCESS", "BufferingDestination", "Destinations"]
+__all__ = ["PROCESS", "BufferingDestination", "DestinationStatus", "Destinations"]
 
 #: How many messages are kept for the first destination.
 BUFFER_SIZE = 1000
+
+#: Delivers a message; the logger gets the reports of failures.
+_Deliver = Callable[[Message, "LoggerLike | None"], None]
 
 
 class BufferingDestination:
@@ -24,15 +32,88 @@ class BufferingDestination:
 
     Attributes:
         messages: The messages, oldest first.
+        dropped: How many older ones are gone.
     """
 
     def __init__(self) -> None:
         self.messages: List[Message] = []
+        self.dropped = 0
 
     def __call__(self, message: Message) -> None:
         self.messages.append(message)
         if len(self.messages) > BUFFER_SIZE:
             del self.messages[0]
+            self.dropped += 1
+
+
+class DestinationStatus(NamedTuple):
+    """
+    What has become of the messages that a destination was given.
+
+    Attributes:
+        destination: The destination.
+        written: How many it has taken.
+        failed: How many it has not, for it raised an exception; see `eliot:destination_failure`.
+        degraded: How many it has written with a part that could not be kept; see `eliot:degraded`.
+        dropped: How many it has dropped, for its queue was full.
+        waiting: How many are in its queue.
+
+    .. versionadded:: 2.0
+    """
+
+    destination: Destination
+    written: int
+    failed: int
+    degraded: int
+    dropped: int
+    waiting: int
+
+
+class _Record:
+    """When a destination came, and how often it has failed since."""
+
+    __slots__ = ("before", "failed")
+
+    def __init__(self, before: int) -> None:
+        self.before = before
+        self.failed = 0
+
+
+class _Members(List[Destination]):
+    """The list of destinations, which also programs change; its owner hears of it."""
+
+    def __init__(self, destinations: Iterable[Destination], changed: Callable[[], None]) -> None:
+        super().__init__(destinations)
+        self._changed = changed
+
+
+def _telling(name: str) -> Callable[..., Any]:
+    change = getattr(list, name)
+
+    def change_and_tell(self: _Members, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return change(self, *args, **kwargs)
+        finally:
+            self._changed()
+
+    return change_and_tell
+
+
+for _name in (
+    "__delitem__",
+    "__iadd__",
+    "__imul__",
+    "__setitem__",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "reverse",
+    "sort",
+):
+    setattr(_Members, _name, _telling(_name))
 
 
 class Destinations:
@@ -48,11 +129,44 @@ class Destinations:
     """
 
     def __init__(self) -> None:
-        self._destinations: List[Destination] = [BufferingDestination()]
         self._any_added = False
         self._globalFields: Message = {}
+        # How many messages there were: next() is atomic, other than += 1.
+        self._sent = count()
+        self._records: Dict[int, _Record] = {}
         # Re-entrant: a destination may add or remove destinations, or log.
         self._lock = RLock()
+        self._destinations = [BufferingDestination()]
+        renew_in_child(self)
+
+    def _renew(self) -> None:
+        self._lock = RLock()
+
+    @property
+    def _destinations(self) -> List[Destination]:
+        return self._members
+
+    @_destinations.setter
+    def _destinations(self, destinations: Iterable[Destination]) -> None:
+        self._members = _Members(destinations, self._plan)
+        self._plan()
+
+    def _plan(self) -> None:
+        """Find the shortest way for messages, after a change of anything."""
+        with self._lock:
+            members = tuple(self._members)
+            sent = _value(self._sent)
+            self._records = {
+                id(each): self._records.get(id(each)) or _Record(sent) for each in members
+            }
+            # A copy, for destinations may come and go meanwhile.
+            self._way = tuple(_called(each) for each in members)
+            #: Deliver a message that is the fan-out's own, and has no place for more fields.
+            self.deliver: _Deliver = self._deliver if self._any_added else self._deliver_early
+            if self._any_added and len(members) == 1 and not self._globalFields:
+                compile_for = getattr(members[0], "_deliverer", None)
+                if compile_for is not None:
+                    self.deliver = compile_for(self._sent, self._deliver, self._failed)
 
     def send(self, message: Message, logger: LoggerLike | None = None) -> None:
         """
@@ -63,30 +177,77 @@ class Destinations:
             logger: Gets the reports of failures; if none is named, the logger of the current
                 action, or else the destinations of the process.
         """
-        if not self._any_added:
-            with self._lock:  # or the message could miss both the buffer and its heir
-                if not self._any_added:
-                    self._deliver(message, self._destinations, logger)
-                    return
-        self._deliver(message, self._destinations, logger)
+        self.deliver(message, logger)
 
-    def _deliver(
-        self, message: Message, destinations: Iterable[Destination], logger: LoggerLike | None
+    def _deliver_early(self, message: Message, logger: LoggerLike | None) -> None:
+        """Deliver while nobody has come yet."""
+        with self._lock:  # or the message could miss both the buffer and its heir
+            if not self._any_added:
+                self._deliver(message, logger)
+                return
+        self._deliver(message, logger)
+
+    def _deliver(self, message: Message, logger: LoggerLike | None) -> None:
+        next(self._sent)
+        self._give(message, self._way, logger)
+
+    def _give(
+        self,
+        message: Message,
+        way: Tuple[Tuple[Destination, Callable[[Message], object]], ...],
+        logger: LoggerLike | None,
     ) -> None:
         """Give the message to each destination once, then report those that raised something."""
         if self._globalFields:
             message.update(self._globalFields)
-        failures = []
-        # A copy, for destinations may come and go meanwhile.
-        for destination in tuple(destinations):
+        failures: List[Tuple[Destination, Exception]] = []
+        for destination, call in way:
             try:
-                destination(message)
+                call(message)
             except Exception as error:
-                failures.append(error)
+                if isinstance(error, RecursionError) and is_cramped():
+                    LATER.append((self._give, (message, ((destination, call),), logger)))
+                else:
+                    failures.append((destination, error))
+        if failures:
+            self._failed(message, logger, failures)
+
+    def _failed(
+        self,
+        message: Message,
+        logger: LoggerLike | None,
+        failures: List[Tuple[Destination, Exception]],
+    ) -> None:
+        """Count and report failures."""
+        for destination, _ in failures:
+            record = self._records.get(id(destination))
+            if record is not None:  # else it has been removed meanwhile
+                record.failed += 1
         # A report that fails is not reported in turn: that could go on for ever.
-        if failures and message.get(MESSAGE_TYPE_FIELD) != DESTINATION_FAILURE_TYPE:
-            for failure in failures:
+        if message.get(MESSAGE_TYPE_FIELD) != DESTINATION_FAILURE_TYPE:
+            for _, failure in failures:
                 _report(message, failure, logger)
+
+    def status(self) -> List[DestinationStatus]:
+        """
+        Tell what has become of the messages so far.
+
+        Returns:
+            One entry for each destination.
+
+        .. versionadded:: 2.0
+        """
+        sent = _value(self._sent)
+        return [self._status_of(each, sent) for each in tuple(self._members)]
+
+    def _status_of(self, destination: Destination, sent: int) -> DestinationStatus:
+        record = self._records.get(id(destination)) or _Record(sent)
+        degraded, dropped, waiting, failed = (
+            getattr(destination, name, 0) for name in ("degraded", "dropped", "waiting", "failed")
+        )
+        failed += record.failed
+        written = sent - record.before - failed - dropped - waiting
+        return DestinationStatus(destination, written, failed, degraded, dropped, waiting)
 
     def add(self, *destinations: Destination) -> None:
         """
@@ -117,10 +278,13 @@ class Destinations:
                     if isinstance(each, BufferingDestination):
                         early.extend(each.messages)
                         self._destinations.remove(each)
-            self._destinations.extend(destinations)
             self._any_added = True  # from now on nobody waits for the lock
+            self._destinations.extend(destinations)
+            for each in destinations:
+                self._records[id(each)].before -= len(early)
+        way = tuple(_called(each) for each in destinations)
         for message in early:
-            self._deliver(message, destinations, None)
+            self._give(message, way, None)
 
     def remove(self, destination: Destination) -> None:
         """
@@ -162,8 +326,21 @@ class Destinations:
                 **self._globalFields,
                 **{key: value for key, value in fields.items() if key not in PROTECTED_FIELDS},
             }
+            self._plan()
 
     addGlobalFields = add_global_fields
+
+
+def _value(counter: Any) -> int:
+    """Read a count without taking its next number."""
+    return int(repr(counter)[len("count(") : -1])
+
+
+def _called(destination: Destination) -> Tuple[Destination, Callable[[Message], object]]:
+    """Say how to call a destination: with an eye on its logging something, unless it never does."""
+    if isinstance(destination, BuiltinFunctionType) or hasattr(destination, "_deliverer"):
+        return destination, destination
+    return destination, lambda message: within(destination, message)
 
 
 #: The destinations of the process.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar
 
+from eliot._depth import within
 from eliot._safe import saferepr
 from eliot._typing import Extractor
 
@@ -58,7 +59,7 @@ class ErrorExtraction:
             extractor = self.registry.get(cls)
             if extractor is not None:
                 try:
-                    return _checked(extractor, extractor(exception)), None
+                    return _checked(extractor, within(extractor, exception)), None
                 # Whatever an extractor raises: the exception that it describes matters more.
                 except BaseException as failure:
                     return {}, failure

@@ -31,6 +31,7 @@ STDLIB_TYPE = "eliot:stdlib"
 UNCAUGHT_TYPE = "eliot:uncaught"
 WARNING_TYPE = "eliot:warning"
 REMOTE_TASK_TYPE = "eliot:remote_task"
+FORKED_TYPE = "eliot:forked"
 
 #: Routing instructions that may ride among a message's keywords; stripped at the door.
 LOGGER_KEY = "__eliot_logger__"

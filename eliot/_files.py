@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from typing import Any, Optional, Type, TypeVar, Union
+from typing import Any, Iterator, Optional, Type, TypeVar, Union
 
 from pyrsistent import PClass, field
 
@@ -15,9 +15,11 @@ from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import JSONDefault, Message
 from eliot.json import (
     _dumps_bytes,
+    LARGE,
     _dumps_unicode,
     default_function,
     fast_default,
+    fast_dumps,
     json_default,
     second_way,
     too_large,
@@ -120,6 +122,59 @@ class FileDestination(PClass):
             raise
         if written != len(line):
             sink.resume(line, written)
+
+    def _deliverer(self, sent: Iterator[int], plain: Any, failed: Any) -> Any:
+        """
+        Make what delivers messages if this is the only destination: all that follows, in one call.
+
+        Args:
+            sent: Counts the messages.
+            plain: Delivers those that need more.
+            failed: Takes those that could not be written.
+        """
+        sink = self._sink
+        dumps, newline = fast_dumps()
+        if (
+            type(self).__call__ is not FileDestination.__call__
+            or self._dumps not in (_dumps_bytes, _dumps_unicode)
+            or sink is None
+            or dumps is None
+        ):
+            return plain
+        default = fast_default(self._json_default)
+        write = sink.write
+
+        def deliver(message: Message, logger: Any) -> None:
+            if sink.outage is not None or overridden.askable or overridden.hidden:
+                plain(message, logger)
+                return
+            try:
+                line = dumps(message, default, newline)
+            except Exception:
+                plain(message, logger)
+                return
+            if len(line) > LARGE:
+                plain(message, logger)
+                return
+            next(sent)
+            try:
+                written = write(line)
+            except Exception as error:
+                sink.fail(line, 0, error)
+                failed(message, logger, [(self, error)])
+                return
+            if written != len(line):
+                try:
+                    sink.resume(line, written)
+                except Exception as error:
+                    failed(message, logger, [(self, error)])
+
+        return deliver
+
+    @property
+    def degraded(self) -> int:
+        """How many messages were written with a part that could not be kept."""
+        return (self._sink or self._find_sink()).degraded
 
     def _find_sink(self) -> Sink:
         return sink_of(self.file, text=isinstance(self._linebreak, str))

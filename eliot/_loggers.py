@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from eliot._depth import within
 from eliot._destinations import PROCESS
 from eliot._reports import serialization_failure, serialized_traceback_report
 from eliot._typing import Message, Serializer
@@ -37,7 +38,7 @@ class Logger:
         message = dictionary.copy()
         if serializer is not None:
             try:
-                serializer.serialize(message)
+                within(serializer.serialize, message)
             except Exception as failure:
                 self.write(serialized_traceback_report(failure))
                 self.write(serialization_failure(message))

@@ -6,7 +6,6 @@ import json
 import time
 from typing import Any, Dict, Optional
 
-from eliot._context import new_task_uuid
 from eliot._fields import (
     ACTION_TYPE_FIELD,
     DESTINATION_FAILURE_TYPE,
@@ -17,6 +16,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._ids import new_task_uuid
 from eliot._typing import Message
 
 __all__ = ["Losses"]

@@ -57,7 +57,8 @@ def preserve_context(f: Callable[..., _T]) -> Callable[..., _T]:
         return f
     from inspect import iscoroutinefunction  # late: it makes `import eliot` slower by a tenth
 
-    task_uuid, level = action.task_uuid, action._next_task_level()
+    level = action._next_task_level()  # first: in a forked child it changes the task uuid
+    task_uuid = action.task_uuid
     work: Callable[..., Any] = f
     called = Lock()
 

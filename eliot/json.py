@@ -30,6 +30,9 @@ __all__ = ["EliotJSONEncoder", "json_default"]
 #: Containers nested deeper than this are cut: orjson gives up there.
 MAX_DEPTH = 254
 
+#: A line of more bytes than this may hold more than is kept of one message.
+LARGE = 1_000_000
+
 
 class EliotJSONEncoder(json.JSONEncoder):
     """
@@ -362,6 +365,15 @@ def _dumps() -> Callable[..., bytes]:
         options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
         return partial(orjson.dumps, option=options)
     return orjson.dumps
+
+
+def fast_dumps() -> tuple[Callable[..., bytes] | None, int]:
+    """Find `orjson.dumps`, and its option that appends a line break; without orjson, nothing."""
+    try:
+        import orjson
+    except ImportError:  # as on PyPy
+        return None, 0
+    return orjson.dumps, orjson.OPT_APPEND_NEWLINE
 
 
 def _dumps_unicode(o: Any, default: Callable[[Any], Any] | None = None) -> str:

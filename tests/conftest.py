@@ -28,7 +28,7 @@ UNAVAILABLE = "on this interpreter"
 @pytest.fixture(autouse=True)
 def _fresh_process() -> None:
     """Give each test the destinations and the default logger of a process that has just started."""
-    vars(Logger._destinations).update(vars(Destinations()))
+    Destinations.__init__(Logger._destinations)
     output._DEFAULT_LOGGER = Logger()
     _FAILING.clear()
 

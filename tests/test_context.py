@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eliot._context import Place, Standpoint, Visit, current, new_task_uuid, stamp
+from eliot._context import Place, Standpoint, Visit, current, stamp
+from eliot._ids import new_task_uuid
 from eliot._loggers import Logger
 
 
@@ -64,14 +65,14 @@ class TestSlots:
         """The first slot is 1, each later one is the next, and the place's level is in front."""
         here = place(level=level)
 
-        assert [[*level, 1], [*level, 2], [*level, 3]] == [here.next_level() for _ in range(3)]
+        assert [[*level, 1], [*level, 2], [*level, 3]] == [here.stamp()[1] for _ in range(3)]
 
     def test_lists_are_the_callers_own(self) -> None:
         """Who changes the list of a level does not disturb the next one."""
         here = place(level=[2])
-        here.next_level().append(99)
+        here.stamp()[1].append(99)
 
-        assert [2, 2] == here.next_level()
+        assert [2, 2] == here.stamp()[1]
 
     def test_level_of_the_caller_is_copied(self) -> None:
         """Who changes the list that a place was made of does not move the place."""
@@ -79,7 +80,7 @@ class TestSlots:
         here = place(level=level)
         level.append(99)
 
-        assert [2, 1] == here.next_level()
+        assert [2, 1] == here.stamp()[1]
 
     def test_are_unique_among_threads(self) -> None:
         """Threads that share a place never get the same slot, and leave no gap."""
@@ -88,7 +89,7 @@ class TestSlots:
 
         def take() -> List[int]:
             barrier.wait()
-            return [here.next_level()[0] for _ in range(5000)]
+            return [here.stamp()[1][0] for _ in range(5000)]
 
         with ThreadPoolExecutor(8) as pool:
             taken = [future.result() for future in [pool.submit(take) for _ in range(8)]]

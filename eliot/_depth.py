@@ -1,0 +1,49 @@
+"""How deep is logging inside of logging? User code that Eliot calls may log, but not for ever."""
+
+from __future__ import annotations
+
+from threading import local
+from typing import Any, Callable, TypeVar
+
+__all__ = ["MAX_DEPTH", "TooDeepError", "within"]
+
+_T = TypeVar("_T")
+
+#: So often may a destination, serializer or extractor be called inside of the call of another one.
+MAX_DEPTH = 4
+
+
+class TooDeepError(Exception):
+    """User code that Eliot calls logs something that makes Eliot call it again, and again."""
+
+
+class _Depth(local):
+    depth = 0
+
+
+_here = _Depth()
+
+
+def within(f: Callable[..., _T], *args: Any) -> _T:
+    """
+    Call user code from inside of logging.
+
+    Args:
+        f: A destination, a serializer, an extractor.
+        args: Its arguments.
+
+    Raises:
+        TooDeepError: If this is the fifth such call inside of each other, in this thread.
+
+    >>> within(len, "abc")
+    3
+    """
+    depth = _here.depth
+    if depth >= MAX_DEPTH:
+        msg = f"logging inside of logging, {depth + 1} deep: {f!r}"
+        raise TooDeepError(msg)
+    _here.depth = depth + 1
+    try:
+        return f(*args)
+    finally:
+        _here.depth = depth
