@@ -40,6 +40,7 @@ __version__ = "2.0.0"
 add_destinations = Logger._destinations.add
 remove_destination = Logger._destinations.remove
 add_global_fields = Logger._destinations.add_global_fields
+status = Logger._destinations.status
 
 
 def add_destination(destination: _Destination) -> None:
@@ -117,6 +118,7 @@ __all__ = [
     "startTask",
     "start_action",
     "start_task",
+    "status",
     "to_file",
     "use_asyncio_context",
     "writeFailure",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from itertools import count
-from types import TracebackType
 from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar, Union
 
 from boltons.typeutils import make_sentinel
@@ -156,8 +155,8 @@ class Action(Place):
         self,
         message_type: str,
         *,
-        __eliot_logger__: Optional[LoggerLike] = None,
-        __eliot_serializer__: Optional[Serializer] = None,
+        __eliot_logger__: Any = None,
+        __eliot_serializer__: Any = None,
         **fields: Any,
     ) -> None:
         """
@@ -202,20 +201,29 @@ class Action(Place):
             del self._unfinished  # one atomic step: only one of several threads gets further
         except AttributeError:
             return
-        if self._process is not here.process:
-            here.end(self, exception)
+        try:
+            if self._process is not here.process:
+                here.end(self, exception)
+                return
+            if exception is None:
+                # Another one in its place: what is added later changes nothing that is written.
+                fields, self._successFields = self._successFields, {}
+                fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS
+            else:
+                fields = self._failure_fields(exception)
+        except CRAMPED:
+            self._unfinished = True
+            LATER.append((self.finish, (exception,)))
             return
         serializers = self._serializers
-        if exception is None:
-            # Another one in its place: fields that are added later change nothing that is written.
-            fields, self._successFields = self._successFields, {}
-            fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS
-            serializer = None if serializers is None else serializers.success
-        else:
-            fields = self._failure_fields(exception)
-            serializer = None if serializers is None else serializers.failure
+        serializer: Optional[Serializer] = None
+        if serializers is not None:
+            serializer = serializers.success if exception is None else serializers.failure
         fields[ACTION_TYPE_FIELD] = self._action_type
-        _tell(self, fields, self._logger, serializer)
+        try:
+            _tell(self, fields, self._logger, serializer)
+        except CRAMPED:
+            LATER.append((_tell, (self, fields, self._logger, serializer)))
 
     def _failure_fields(self, exception: BaseException) -> Message:
         fields, failure = fields_for(exception)
@@ -345,19 +353,6 @@ class Action(Place):
         """
         return Visit(self)
 
-    def __enter__(self: _A) -> _A:  # noqa: PYI019 - typing.Self comes with Python 3.11
-        self.enter()
-        return self
-
-    def __exit__(
-        self,
-        exception_class: Optional[Type[BaseException]],
-        exception: Optional[BaseException],
-        tb: Optional[TracebackType],
-    ) -> None:
-        self.leave()
-        self.finish(exception)
-
 
 def _type_text(given: Any) -> str:
     return given if isinstance(given, str) else safeunicode(given)
@@ -456,8 +451,8 @@ def current_action() -> Optional[Action]:
 def log_message(
     message_type: str,
     *,
-    __eliot_logger__: Optional[LoggerLike] = None,
-    __eliot_serializer__: Optional[Serializer] = None,
+    __eliot_logger__: Any = None,
+    __eliot_serializer__: Any = None,
     **fields: Any,
 ) -> None:
     """
@@ -471,7 +466,7 @@ def log_message(
     """
     # say(current_action(), ...), without the calls.
     visit = _CURRENT.get()
-    place: Any = None if visit is None else current() if visit.over else visit.place
+    place = None if visit is None else current() if visit.over else visit.place
     if __eliot_logger__ is not None:
         _logger_or_default(__eliot_logger__)
     elif place is None:
@@ -481,54 +476,51 @@ def log_message(
     fields[MESSAGE_TYPE_FIELD] = (
         message_type if type(message_type) is str else _type_text(message_type)
     )
-    _tell(place, fields, __eliot_logger__, __eliot_serializer__)
-
-
-def _new_action(
-    logger: Optional[LoggerLike],
-    task_uuid: str,
-    level: Tuple[int, ...],
-    action_type: str,
-    serializers: Optional[ActionSerializers],
-) -> Action:
-    """Do what `Action` does, from the parts that are at hand here, in half the time."""
-    action: Action = _new(Action)
-    action._logger = _output._DEFAULT_LOGGER if logger is None else _logger_or_default(logger)
-    action._task_uuid = task_uuid
-    action._level = level
-    action._process = here.process
-    action._slots = count(1)
-    action._visits = []
-    action._action_type = action_type if type(action_type) is str else _type_text(action_type)
-    action._serializers = serializers
-    action._successFields = {}
-    action._unfinished = True
-    return action
+    try:
+        _tell(place, fields, __eliot_logger__, __eliot_serializer__)
+    except CRAMPED:
+        LATER.append((_tell, (place, fields, __eliot_logger__, __eliot_serializer__)))
 
 
 def begin(
+    parent: Optional[Place],
     logger: Optional[LoggerLike],
     action_type: str,
     serializers: Optional[ActionSerializers],
     fields: Message,
 ) -> Action:
-    """Start an action in the current one, or a task; the dictionary of fields is used up."""
-    visit = _CURRENT.get()
-    parent: Any = None if visit is None else current() if visit.over else visit.place
-    if parent is None:
-        action = _new_action(logger, new_task_uuid(), (), action_type, serializers)
-    elif type(parent) is Action and (logger is None or hasattr(logger, "write")):
-        if parent._process is not here.process:
-            here.adopt(parent)
-        level = (*parent._level, next(parent._slots))
-        action = _new_action(logger, parent._task_uuid, level, action_type, serializers)
+    """Start an action in another one, or a task; the dictionary of fields is used up."""
+    if logger is not None:
+        _logger_or_default(logger)  # first, so that what is no logger takes no slot
+    if parent is not None and type(parent) is not Action:
+        action: Action = parent.child(logger, action_type, serializers)  # type: ignore[attr-defined] # only actions are ever made current
     else:
-        action = parent.child(logger, action_type, serializers)
-    # action._start(fields), without the call.
+        # What Action() and child() do, from the parts that are at hand here, in half the time, and
+        # without a call: the recursion limit may be near.
+        action = _new(Action)
+        if parent is None:
+            action._task_uuid = new_task_uuid()
+            action._level = ()
+        else:
+            if parent._process is not here.process:
+                here.adopt(parent)
+            action._task_uuid = parent._task_uuid
+            action._level = (*parent._level, next(parent._slots))
+        action._logger = _output._DEFAULT_LOGGER if logger is None else logger
+        action._process = here.process
+        action._slots = count(1)
+        action._visits = []
+        action._action_type = action_type if type(action_type) is str else _type_text(action_type)
+        action._serializers = serializers
+        action._successFields = {}
+        action._unfinished = True
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS
     serializer = None if serializers is None else serializers.start
-    _tell(action, fields, action._logger, serializer)
+    try:
+        _tell(action, fields, action._logger, serializer)
+    except CRAMPED:
+        LATER.append((_tell, (action, fields, action._logger, serializer)))
     return action
 
 
@@ -557,7 +549,9 @@ def start_action(
     >>> with start_action(action_type="yourapp:download", url="http://example.com"):
     ...     pass
     """
-    return begin(logger, action_type, _serializers, fields)
+    visit = _CURRENT.get()
+    parent = None if visit is None else current() if visit.over else visit.place
+    return begin(parent, logger, action_type, _serializers, fields)
 
 
 startAction = start_action
@@ -584,9 +578,7 @@ def start_task(
     >>> with start_task(action_type="yourapp:request", path="/"):
     ...     pass
     """
-    action = _new_action(logger, new_task_uuid(), (), action_type, _serializers)
-    action._start(fields)
-    return action
+    return begin(None, logger, action_type, _serializers, fields)
 
 
 startTask = start_task

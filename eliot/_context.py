@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
-from typing import Any, Callable, Generic, Iterable, List, Optional, Tuple, TypeVar
+from types import TracebackType
+from typing import Any, Callable, Generic, Iterable, List, Optional, Tuple, Type, TypeVar
 
 from eliot._fork import here
 from eliot._ids import new_task_uuid
+from eliot._later import CRAMPED, LATER
 from eliot._safe import saferepr
 from eliot._typing import LoggerLike
 
 __all__ = ["Place", "Standpoint", "Visit", "current", "stamp"]
 
 _T = TypeVar("_T")
+_Self = TypeVar("_Self", bound="Place")
 
 
 class Place:
@@ -55,38 +59,53 @@ class Place:
             here.adopt(self)
         return self._task_uuid, [*self._level, next(self._slots)]
 
-    def enter(self) -> None:
+    def finish(self, exception: Optional[BaseException] = None) -> None:
+        """Say that what happens here is over; a mere place has nothing to say."""
+
+    def __enter__(self: _Self) -> _Self:  # noqa: PYI019 - typing.Self comes with Python 3.11
         """Make this the current place."""
-        # A visit without calling its class: that would take a frame, and time.
+        # A visit without calling its class: that would take time, and a frame, and the recursion
+        # limit may be near.
         visit: Visit[Any] = _new(Visit)
         visit.place = self
         visit.over = False
         visit._token = _CURRENT.set(visit)
         self._visits.append(visit)
+        return self
 
-    def leave(self) -> None:
+    def __exit__(
+        self,
+        exception_class: Optional[Type[BaseException]],
+        exception: Optional[BaseException],
+        tb: Optional[TracebackType],
+    ) -> None:
         """
-        End the last visit that was begun by `enter`, of those in this context if there are any.
+        End the last visit that began with `__enter__`, of those in this context if there are any.
 
-        A place that was never entered leaves everything as it is.
+        A place that was never entered leaves everything as it is. Then the place is finished.
         """
         try:
-            visit = self._visits.pop()
-        except IndexError:
-            return
-        try:
+            visit = self._visits[-1]
             _CURRENT.reset(visit._token)  # type: ignore[arg-type] # it has been entered
-        except (ValueError, RuntimeError):
-            self._leave_elsewhere(visit)
+            self._visits.remove(visit)
+        except (IndexError, ValueError, RuntimeError):
+            self._leave_elsewhere()
+        try:
+            self.finish(exception)
+        except CRAMPED:
+            LATER.append((self.finish, (exception,)))
 
-    def _leave_elsewhere(self, last: Visit[Any]) -> None:
-        """End an earlier visit, if one was begun in this context, instead of the last one."""
-        for visit in reversed(self._visits.copy()):
+    def _leave_elsewhere(self) -> None:
+        """End the last visit that began in this context, or else the last one of all."""
+        visits = self._visits.copy()
+        for visit in reversed(visits):
             if visit.undo():
                 self._visits.remove(visit)
-                self._visits.append(last)
                 return
-        last.end_elsewhere()
+        if visits:
+            visits[-1].end_elsewhere()
+            with suppress(ValueError):  # another thread has come to the same end
+                self._visits.remove(visits[-1])
 
 
 _P = TypeVar("_P", bound=Place)

@@ -17,7 +17,7 @@ from eliot._reports import destination_failure
 from eliot._safe import saferepr
 from eliot._typing import Destination, LoggerLike, Message
 
-__all__ = ["PROCESS", "BufferingDestination", "DestinationStatus", "Destinations"]
+__all__ = ["PROCESS", "BufferingDestination", "DestinationStatus", "Destinations", "Status"]
 
 #: How many messages are kept for the first destination.
 BUFFER_SIZE = 1000
@@ -67,6 +67,22 @@ class DestinationStatus(NamedTuple):
     degraded: int
     dropped: int
     waiting: int
+
+
+class Status(NamedTuple):
+    """
+    What has become of the messages of this process.
+
+    Attributes:
+        destinations: One entry for each destination.
+        dropped: How many messages were dropped before there was any: of those the newest 1,000 are
+            kept.
+
+    .. versionadded:: 2.0
+    """
+
+    destinations: Tuple[DestinationStatus, ...]
+    dropped: int
 
 
 class _Record:
@@ -130,6 +146,7 @@ class Destinations:
 
     def __init__(self) -> None:
         self._any_added = False
+        self._dropped_early = 0
         self._globalFields: Message = {}
         # How many messages there were: next() is atomic, other than += 1.
         self._sent = count()
@@ -228,17 +245,25 @@ class Destinations:
             for _, failure in failures:
                 _report(message, failure, logger)
 
-    def status(self) -> List[DestinationStatus]:
+    def status(self) -> Status:
         """
-        Tell what has become of the messages so far.
+        Tell what has become of the messages so far: written, failed, degraded, dropped, waiting.
 
-        Returns:
-            One entry for each destination.
+        It costs nothing before it is called, and microseconds then.
+
+        >>> import eliot
+        >>> for destination in eliot.status().destinations:
+        ...     print(destination.written, destination.failed)
 
         .. versionadded:: 2.0
         """
         sent = _value(self._sent)
-        return [self._status_of(each, sent) for each in tuple(self._members)]
+        members = [each for each in self._members if not isinstance(each, BufferingDestination)]
+        early = [each for each in self._members if isinstance(each, BufferingDestination)]
+        return Status(
+            tuple(self._status_of(each, sent) for each in members),
+            self._dropped_early + sum(each.dropped for each in early),
+        )
 
     def _status_of(self, destination: Destination, sent: int) -> DestinationStatus:
         record = self._records.get(id(destination)) or _Record(sent)
@@ -277,6 +302,7 @@ class Destinations:
                 for each in tuple(self._destinations):
                     if isinstance(each, BufferingDestination):
                         early.extend(each.messages)
+                        self._dropped_early += each.dropped
                         self._destinations.remove(each)
             self._any_added = True  # from now on nobody waits for the lock
             self._destinations.extend(destinations)

@@ -14,8 +14,8 @@ from eliot._safe import saferepr
 from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import JSONDefault, Message
 from eliot.json import (
-    _dumps_bytes,
     LARGE,
+    _dumps_bytes,
     _dumps_unicode,
     default_function,
     fast_default,

@@ -18,7 +18,7 @@ from typing import (
 )
 
 from eliot._action import Action, begin
-from eliot._context import Standpoint
+from eliot._context import Standpoint, current
 from eliot._fields import MESSAGE_TYPE_FIELD, PROTECTED_FIELDS
 from eliot._steps import async_steps, steps
 from eliot._typing import Message
@@ -107,7 +107,7 @@ def _decorated(f: Any, action_type: str, included: Optional[FrozenSet[str]], end
     bind = _binder(f, included)
 
     def begin_call(fields: Message) -> Action:
-        return begin(None, action_type, None, fields)
+        return begin(current(), None, action_type, None, fields)
 
     called = _without_partial(f)
     kinds = (

@@ -25,6 +25,16 @@ def place(name: str = "task", level: Optional[List[int]] = None) -> Place:
     return Place(Logger(), name, level or [])
 
 
+def enter(here: Place) -> None:
+    """Begin a visit of a place."""
+    here.__enter__()
+
+
+def leave(here: Place) -> None:
+    """End the last visit of a place."""
+    here.__exit__(None, None, None)
+
+
 def in_new_thread(f: Callable[[], Any]) -> None:
     """Call a function in a thread of its own."""
     thread = Thread(target=f)
@@ -158,8 +168,8 @@ class TestVisit:
         reference = weakref.ref(here)
         with Visit(here):
             pass
-        here.enter()
-        here.leave()
+        here.__enter__()
+        leave(here)
         del here
         gc.collect()
 
@@ -176,11 +186,11 @@ class TestStandpoint:
             standpoint = Standpoint()
         assert outer is standpoint.run(current)
         assert current() is None
-        standpoint.run(inner.enter)
+        standpoint.run(enter, inner)
         with Visit(place("consumer")) as consumer:
             assert inner is standpoint.run(current)
             assert consumer is current()
-        standpoint.run(inner.leave)
+        standpoint.run(leave, inner)
 
         assert outer is standpoint.run(current)
 
@@ -207,19 +217,20 @@ class TestEnterAndLeave:
     def test_nest(self) -> None:
         """A place may be entered again while it is the current one."""
         here = place()
-        here.enter()
-        here.enter()
-        here.leave()
+        here.__enter__()
+        here.__enter__()
+        leave(here)
 
         assert current() is here
-        here.leave()
+        leave(here)
 
     def test_interleave(self) -> None:
         """Each `leave` belongs to the last `enter` of the same place."""
         a, b = place("a"), place("b")
         seen = []
-        for step in (a.enter, b.enter, a.enter, a.leave, b.leave, a.leave):
-            step()
+        steps = (enter, a), (enter, b), (enter, a), (leave, a), (leave, b), (leave, a)
+        for step, where in steps:
+            step(where)
             seen.append(current())
 
         assert [a, b, a, b, a, None] == seen
@@ -227,7 +238,7 @@ class TestEnterAndLeave:
     def test_leave_without_enter(self) -> None:
         """Leaving a place that was never entered changes nothing."""
         with Visit(place()) as here:
-            place().leave()
+            leave(place())
 
             assert current() is here
 
@@ -235,9 +246,9 @@ class TestEnterAndLeave:
         """So does leaving a place once more."""
         other = place()
         with Visit(place()) as here:
-            other.enter()
-            other.leave()
-            other.leave()
+            other.__enter__()
+            leave(other)
+            leave(other)
 
             assert current() is here
 
@@ -251,9 +262,9 @@ class TestEnterAndLeave:
             for _ in range(200):
                 barrier.wait()
                 with Visit(mine):
-                    shared.enter()
+                    shared.__enter__()
                     seen.append(current())
-                    shared.leave()
+                    leave(shared)
                     seen.append(current())
                 seen.append(current())
             return seen
@@ -272,7 +283,7 @@ def by_visit(here: Place) -> List[Callable[[], Any]]:
 
 def by_place(here: Place) -> List[Callable[[], Any]]:
     """Come and go with the place's own methods."""
-    return [here.enter, here.leave]
+    return [here.__enter__, lambda: leave(here)]
 
 
 #: Two ways to come and go: a visit, and the place's own methods.
@@ -331,10 +342,10 @@ class TestLeftElsewhere:
         with Visit(here):
             assert current() is here
         assert current() is None
-        here.enter()
+        here.__enter__()
 
         assert current() is here
-        here.leave()
+        here.__exit__(None, None, None)
 
     def test_below_others(self, ways: Ways) -> None:
         """Places that were entered later, and are still current, are not disturbed."""
