@@ -105,7 +105,11 @@ class Action(Place):
     ...     action.add_success_fields(size=1024)
     """
 
-    __slots__ = ("_action_type", "_serializers", "_successFields", "_unfinished")
+    __slots__ = ("_action_type", "_unfinished")
+
+    # Most actions have none of these, and are made faster without.
+    _serializers: Optional[ActionSerializers] = None
+    _successFields: Optional[Message] = None
 
     def __init__(
         self,
@@ -117,8 +121,8 @@ class Action(Place):
     ) -> None:
         super().__init__(_logger_or_default(logger), task_uuid, task_level.as_tuple())
         self._action_type = _type_text(action_type)
-        self._serializers = serializers
-        self._successFields: Message = {}
+        if serializers is not None:
+            self._serializers = serializers
         self._unfinished = True
 
     def __repr__(self) -> str:
@@ -148,8 +152,10 @@ class Action(Place):
         """Log the start message with these fields, to which the others are added."""
         fields[ACTION_TYPE_FIELD] = self._action_type
         fields[ACTION_STATUS_FIELD] = STARTED_STATUS
+        fields[TIMESTAMP_FIELD] = time.time()
+        fields[TASK_UUID_FIELD], fields[TASK_LEVEL_FIELD] = self.stamp()
         serializer = None if self._serializers is None else self._serializers.start
-        _tell(self, fields, self._logger, serializer)
+        _deliver(fields, self._logger, serializer)
 
     def log(
         self,
@@ -181,7 +187,8 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.add_success_fields(size=1024)
         """
-        self._successFields.update(fields)
+        mine: Message = self.__dict__.setdefault("_successFields", {})
+        mine.update(fields)
 
     addSuccessFields = add_success_fields
 
@@ -206,8 +213,11 @@ class Action(Place):
                 here.end(self, exception)
                 return
             if exception is None:
-                # Another one in its place: what is added later changes nothing that is written.
-                fields, self._successFields = self._successFields, {}
+                fields = self._successFields
+                if fields is None:
+                    fields = {}
+                else:  # what is added later changes nothing that is written
+                    self._successFields = {}
                 fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS
             else:
                 fields = self._failure_fields(exception)
@@ -220,10 +230,13 @@ class Action(Place):
         if serializers is not None:
             serializer = serializers.success if exception is None else serializers.failure
         fields[ACTION_TYPE_FIELD] = self._action_type
+        fields[TIMESTAMP_FIELD] = time.time()
+        fields[TASK_UUID_FIELD] = self._task_uuid
+        fields[TASK_LEVEL_FIELD] = [*self._level, next(self._slots)]
         try:
-            _tell(self, fields, self._logger, serializer)
+            _deliver(fields, self._logger, serializer)
         except CRAMPED:
-            LATER.append((_tell, (self, fields, self._logger, serializer)))
+            LATER.append((_deliver, (fields, self._logger, serializer)))
 
     def _failure_fields(self, exception: BaseException) -> Message:
         fields, failure = fields_for(exception)
@@ -383,23 +396,8 @@ def _parse_task_id(task_id: Union[bytes, str]) -> Tuple[str, TaskLevel]:
         raise ValueError(msg) from None
 
 
-def _tell(
-    place: Optional[Place],
-    fields: Message,
-    logger: LoggerLike,
-    serializer: Optional[Serializer],
-) -> None:
-    """Give fields their place, and log them."""
-    fields[TIMESTAMP_FIELD] = time.time()
-    if place is None:
-        fields[TASK_UUID_FIELD] = new_task_uuid()
-        fields[TASK_LEVEL_FIELD] = [1]
-    else:
-        # place.stamp(), without a call: this is where every message comes through.
-        if place._process is not here.process:
-            here.adopt(place)
-        fields[TASK_UUID_FIELD] = place._task_uuid
-        fields[TASK_LEVEL_FIELD] = [*place._level, next(place._slots)]
+def _deliver(fields: Message, logger: LoggerLike, serializer: Optional[Serializer]) -> None:
+    """Log fields that have their place, and are used up."""
     if LATER:
         do_now()
     try:
@@ -413,7 +411,7 @@ def _tell(
 
 
 def say(
-    action: Optional[Action],
+    place: Optional[Place],
     message_type: str,
     fields: Message,
     logger: Optional[LoggerLike],
@@ -423,18 +421,35 @@ def say(
     Log a message in an action, or in a task of its own.
 
     Args:
-        action: Where.
+        place: The action.
         message_type: Its type.
         fields: Its other fields; used up.
         logger: If not that of the action, or the default logger.
         serializer: Goes to the logger with the message.
     """
-    if logger is None:
-        logger = _output._DEFAULT_LOGGER if action is None else action._logger
-    else:
+    if logger is not None:
         _logger_or_default(logger)  # first, so that what is no logger takes no slot
-    fields[MESSAGE_TYPE_FIELD] = _type_text(message_type)
-    _tell(action, fields, logger, serializer)
+    elif place is None:
+        logger = _output._DEFAULT_LOGGER
+    else:
+        logger = place._logger
+    fields[MESSAGE_TYPE_FIELD] = (
+        message_type if type(message_type) is str else _type_text(message_type)
+    )
+    fields[TIMESTAMP_FIELD] = time.time()
+    # place.stamp(), without a call: all messages come through here.
+    if place is None:
+        fields[TASK_UUID_FIELD] = new_task_uuid()
+        fields[TASK_LEVEL_FIELD] = [1]
+    else:
+        if place._process is not here.process:
+            here.adopt(place)
+        fields[TASK_UUID_FIELD] = place._task_uuid
+        fields[TASK_LEVEL_FIELD] = [*place._level, next(place._slots)]
+    try:
+        _deliver(fields, logger, serializer)
+    except CRAMPED:
+        LATER.append((_deliver, (fields, logger, serializer)))
 
 
 def current_action() -> Optional[Action]:
@@ -464,22 +479,15 @@ def log_message(
 
     >>> log_message("yourapp:cache:miss", key="a", size=1024)
     """
-    # say(current_action(), ...), without the calls.
-    visit = _CURRENT.get()
-    place = None if visit is None else current() if visit.over else visit.place
-    if __eliot_logger__ is not None:
-        _logger_or_default(__eliot_logger__)
-    elif place is None:
-        __eliot_logger__ = _output._DEFAULT_LOGGER
-    else:
-        __eliot_logger__ = place._logger
-    fields[MESSAGE_TYPE_FIELD] = (
-        message_type if type(message_type) is str else _type_text(message_type)
-    )
+    place: Any = _CURRENT.get()
+    if place is not None and place.unclear:
+        place = current()
     try:
-        _tell(place, fields, __eliot_logger__, __eliot_serializer__)
+        say(place, message_type, fields, __eliot_logger__, __eliot_serializer__)
     except CRAMPED:
-        LATER.append((_tell, (place, fields, __eliot_logger__, __eliot_serializer__)))
+        LATER.append(
+            (say, (place, message_type, fields, __eliot_logger__, __eliot_serializer__))
+        )
 
 
 def begin(
@@ -509,18 +517,20 @@ def begin(
         action._logger = _output._DEFAULT_LOGGER if logger is None else logger
         action._process = here.process
         action._slots = count(1)
-        action._visits = []
         action._action_type = action_type if type(action_type) is str else _type_text(action_type)
-        action._serializers = serializers
-        action._successFields = {}
-        action._unfinished = True
+        if serializers is not None:
+            action._serializers = serializers
+        action._unfinished = action._unvisited = True
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS
+    fields[TIMESTAMP_FIELD] = time.time()
+    fields[TASK_UUID_FIELD] = action._task_uuid
+    fields[TASK_LEVEL_FIELD] = [*action._level, next(action._slots)]
     serializer = None if serializers is None else serializers.start
     try:
-        _tell(action, fields, action._logger, serializer)
+        _deliver(fields, action._logger, serializer)
     except CRAMPED:
-        LATER.append((_tell, (action, fields, action._logger, serializer)))
+        LATER.append((_deliver, (fields, action._logger, serializer)))
     return action
 
 
@@ -549,8 +559,9 @@ def start_action(
     >>> with start_action(action_type="yourapp:download", url="http://example.com"):
     ...     pass
     """
-    visit = _CURRENT.get()
-    parent = None if visit is None else current() if visit.over else visit.place
+    parent: Any = _CURRENT.get()
+    if parent is not None and parent.unclear:
+        parent = current()
     return begin(parent, logger, action_type, _serializers, fields)
 
 

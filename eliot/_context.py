@@ -6,7 +6,18 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from itertools import count
 from types import TracebackType
-from typing import Any, Callable, Generic, Iterable, List, Optional, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Generic,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from eliot._fork import here
 from eliot._ids import new_task_uuid
@@ -20,7 +31,42 @@ _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="Place")
 
 
-class Place:
+class _Stay:
+    """
+    What is in the context variable while a place is the current one.
+
+    A block may be left in another context than it was entered in: generators are closed by
+    whoever closes them, asynchronous ones by the event loop. Nothing can be put right from there,
+    so the stay is marked as over, and undone when somebody finds it in its own context. Whoever
+    finds it in a copy of that stays: it may be a task that was made during the stay.
+
+    Attributes:
+        unclear: Whether it takes `current` to say which place it means.
+    """
+
+    __slots__ = ("_token", "unclear")
+
+    _token: Optional[Token[Optional[_Stay]]]
+    unclear: bool
+
+    def undo(self) -> bool:
+        """Make current what was so before, and return whether that can be done in this context."""
+        try:
+            _CURRENT.reset(self._token)  # type: ignore[arg-type] # None is a TypeError
+        # Made in another context; undone, perhaps by another thread; never begun.
+        except (ValueError, RuntimeError, TypeError):
+            return False
+        return True
+
+    def end_elsewhere(self) -> None:
+        """End the stay from another context than that where it began."""
+        self.unclear = True
+        if _CURRENT.get() is self:
+            old = self._token.old_value  # type: ignore[union-attr] # it has begun
+            _CURRENT.set(None if old is Token.MISSING else old)
+
+
+class Place(_Stay):
     """
     A position in the tree of a task, which can be the current one, and numbers what happens there.
 
@@ -41,8 +87,11 @@ class Place:
         "_process",
         "_slots",
         "_task_uuid",
-        "_visits",
+        "_unvisited",
     )
+
+    #: All visits but the first one, which is the place itself: most places have no other.
+    _visits: Sequence[Visit[Any]] = ()
 
     def __init__(self, logger: LoggerLike, task_uuid: str, level: Iterable[int]) -> None:
         self._logger = logger
@@ -51,7 +100,7 @@ class Place:
         self._process = here.process
         # next() of a count is one atomic step: threads that share a place never share a slot.
         self._slots = count(1)
-        self._visits: List[Visit[Any]] = []
+        self._unvisited = True
 
     def stamp(self) -> Tuple[str, List[int]]:
         """Return the task uuid, and the next slot as a list of the caller's own."""
@@ -64,13 +113,15 @@ class Place:
 
     def __enter__(self: _Self) -> _Self:  # noqa: PYI019 - typing.Self comes with Python 3.11
         """Make this the current place."""
-        # A visit without calling its class: that would take time, and a frame, and the recursion
-        # limit may be near.
-        visit: Visit[Any] = _new(Visit)
-        visit.place = self
-        visit.over = False
-        visit._token = _CURRENT.set(visit)
-        self._visits.append(visit)
+        try:
+            del self._unvisited  # one atomic step: threads may share a place
+        except AttributeError:
+            visit = Visit(self)
+            visit.__enter__()
+            self.__dict__.setdefault("_visits", []).append(visit)
+        else:
+            self.unclear = False
+            self._token = _CURRENT.set(self)
         return self
 
     def __exit__(
@@ -84,52 +135,59 @@ class Place:
 
         A place that was never entered leaves everything as it is. Then the place is finished.
         """
-        try:
-            visit = self._visits[-1]
-            _CURRENT.reset(visit._token)  # type: ignore[arg-type] # it has been entered
-            self._visits.remove(visit)
-        except (IndexError, ValueError, RuntimeError):
-            self._leave_elsewhere()
+        # Without a call, for the recursion limit may be near.
+        if self._visits:
+            self._leave()
+        else:
+            try:
+                _CURRENT.reset(self._token)  # type: ignore[arg-type] # None is a TypeError
+                self._token = None
+            except (AttributeError, ValueError, RuntimeError, TypeError):
+                self._leave()
         try:
             self.finish(exception)
         except CRAMPED:
             LATER.append((self.finish, (exception,)))
 
-    def _leave_elsewhere(self) -> None:
+    def _leave(self) -> None:
         """End the last visit that began in this context, or else the last one of all."""
-        visits = self._visits.copy()
-        for visit in reversed(visits):
-            if visit.undo():
-                self._visits.remove(visit)
+        stays: List[_Stay] = [*self._visits]
+        if not getattr(self, "unclear", True) and self._token is not None:
+            stays.insert(0, self)
+        for stay in reversed(stays):
+            if stay.undo():
+                self._forget(stay)
                 return
-        if visits:
-            visits[-1].end_elsewhere()
+        if stays:
+            stays[-1].end_elsewhere()
+            self._forget(stays[-1])
+
+    def _forget(self, stay: _Stay) -> None:
+        if stay is not self:
             with suppress(ValueError):  # another thread has come to the same end
-                self._visits.remove(visits[-1])
+                self.__dict__["_visits"].remove(stay)
+        elif not self.unclear:
+            self._token = None
 
 
 _P = TypeVar("_P", bound=Place)
 
 
-class Visit(Generic[_P]):
+class Visit(_Stay, Generic[_P]):
     """
     A stay in a place: it is the current one during a `with` block.
-
-    A block may be left in another context than it was entered in: generators are closed by
-    whoever closes them, asynchronous ones by the event loop. Nothing can be put right from there,
-    so the visit is marked as over, and undone when somebody finds it in its own context. Whoever
-    finds it in a copy of that stays: it may be a task that was made during the visit.
 
     Args:
         place: The place.
     """
 
-    __slots__ = ("_token", "over", "place")
+    __slots__ = ("over", "place")
 
     def __init__(self, place: _P) -> None:
         self.place = place
         self.over = False
-        self._token: Optional[Token[Optional[Visit[Any]]]] = None
+        self.unclear = True
+        self._token = None
 
     def __enter__(self) -> _P:
         if self._token is not None:
@@ -145,18 +203,7 @@ class Visit(Generic[_P]):
     def end_elsewhere(self) -> None:
         """End the visit from another context than that where it began."""
         self.over = True
-        if _CURRENT.get() is self:
-            old = self._token.old_value  # type: ignore[union-attr] # it has been entered
-            _CURRENT.set(None if old is Token.MISSING else old)
-
-    def undo(self) -> bool:
-        """Make current what was so before, and return whether that can be done in this context."""
-        try:
-            _CURRENT.reset(self._token)  # type: ignore[arg-type] # it has been entered
-        # Made in another context, or undone by another thread that shares the place.
-        except (ValueError, RuntimeError):
-            return False
-        return True
+        super().end_elsewhere()
 
 
 class Standpoint:
@@ -167,32 +214,33 @@ class Standpoint:
     the program: what a generator sets, its consumer sees, as always.
     """
 
-    __slots__ = ("_visit",)
+    __slots__ = ("_stay",)
 
     def __init__(self) -> None:
-        self._visit = _CURRENT.get()
+        self._stay = _CURRENT.get()
 
     def run(self, step: Callable[..., _T], *args: Any) -> _T:
         """Call a function where the work is, and go back to where the consumer is."""
-        token = _CURRENT.set(self._visit)
+        token = _CURRENT.set(self._stay)
         try:
             return step(*args)
         finally:
-            self._visit = _CURRENT.get()
+            self._stay = _CURRENT.get()
             _CURRENT.reset(token)
 
 
-_new: Any = object.__new__
-
-_CURRENT: ContextVar[Optional[Visit[Any]]] = ContextVar("eliot.action", default=None)
+_CURRENT: ContextVar[Optional[_Stay]] = ContextVar("eliot.action", default=None)
 
 
 def current() -> Optional[Place]:
     """Return the place where the running code is, if it is anywhere."""
-    visit = _CURRENT.get()
-    while visit is not None and visit.over and visit.undo():
-        visit = _CURRENT.get()
-    return None if visit is None else visit.place
+    stay: Any = _CURRENT.get()
+    while stay is not None and stay.unclear:
+        is_visit = type(stay) is Visit
+        if (is_visit and not stay.over) or not stay.undo():
+            return stay.place if is_visit else stay  # type: ignore[no-any-return] # one of the two
+        stay = _CURRENT.get()
+    return stay  # type: ignore[no-any-return] # a place that is clear, or None
 
 
 def stamp() -> Tuple[str, List[int]]:
