@@ -153,7 +153,8 @@ class FileDestination(PClass):
             except Exception:
                 plain(message, logger)
                 return
-            if len(line) > LARGE:
+            size = len(line)
+            if size > LARGE:
                 plain(message, logger)
                 return
             next(sent)
@@ -163,7 +164,7 @@ class FileDestination(PClass):
                 sink.fail(line, 0, error)
                 failed(message, logger, [(self, error)])
                 return
-            if written != len(line):
+            if written != size:
                 try:
                     sink.resume(line, written)
                 except Exception as error:

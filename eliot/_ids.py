@@ -16,8 +16,10 @@ BATCH = 64
 _DRAWN: List[str] = []
 
 #: The bits of as many ids that are random, and those that say "version 4, variant 10".
-_KEPT = int.from_bytes(b"\xff\xff\xff\xff\xff\xff\x0f\xff\x3f\xff\xff\xff\xff\xff\xff\xff" * BATCH, "big")
-_VERSION_AND_VARIANT = int.from_bytes(b"\0\0\0\0\0\0\x40\0\x80\0\0\0\0\0\0\0" * BATCH, "big")
+_KEPT = int.from_bytes(bytes.fromhex("ffffffffffff0fff3fffffffffffffff") * BATCH, "big")
+_VERSION_AND_VARIANT = int.from_bytes(
+    bytes.fromhex("00000000000040008000000000000000") * BATCH, "big"
+)
 
 # Or parent and child would go on with the same ids.
 in_child(_DRAWN.clear)
