@@ -105,11 +105,10 @@ class Action(Place):
     ...     action.add_success_fields(size=1024)
     """
 
-    __slots__ = ("_action_type", "_unfinished")
+    __slots__ = ("_action_type", "_successFields", "_unfinished")
 
-    # Most actions have none of these, and are made faster without.
+    # Most actions have none, and are made faster without.
     _serializers: Optional[ActionSerializers] = None
-    _successFields: Optional[Message] = None
 
     def __init__(
         self,
@@ -123,6 +122,7 @@ class Action(Place):
         self._action_type = _type_text(action_type)
         if serializers is not None:
             self._serializers = serializers
+        self._successFields: Optional[Message] = None  # until there are any
         self._unfinished = True
 
     def __repr__(self) -> str:
@@ -187,7 +187,10 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.add_success_fields(size=1024)
         """
-        mine: Message = self.__dict__.setdefault("_successFields", {})
+        mine = self._successFields
+        if mine is None:
+            # One atomic step, for threads may share an action.
+            mine = self._successFields = self.__dict__.setdefault("_collected", {})
         mine.update(fields)
 
     addSuccessFields = add_success_fields
@@ -539,6 +542,7 @@ def begin(
         action._action_type = action_type if type(action_type) is str else _type_text(action_type)
         if serializers is not None:
             action._serializers = serializers
+        action._successFields = None
         action._unfinished = action._unvisited = True
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS

@@ -40,7 +40,7 @@ def do_now() -> None:
     _busy = True
     try:
         for _ in range(len(LATER)):
-            with suppress(IndexError):  # another thread was faster
+            with suppress(Exception):  # another thread was faster, or it fails for other reasons
                 f, args = LATER.popleft()
                 try:
                     f(*args)

@@ -18,7 +18,7 @@ from typing import (
 )
 
 from eliot._action import Action, begin
-from eliot._context import Standpoint, current
+from eliot._context import _CURRENT, Standpoint, current
 from eliot._fields import MESSAGE_TYPE_FIELD, PROTECTED_FIELDS
 from eliot._steps import async_steps, steps
 from eliot._typing import Message
@@ -91,23 +91,26 @@ def log_call(
     def decorate(f: Any) -> Any:
         if isinstance(f, (staticmethod, classmethod)):
             return type(f)(decorate(f.__func__))
-        return _decorated(f, _name(f) if action_type is None else action_type, included, end)
+        chosen = _name(f) if action_type is None else action_type
+        return _decorated(f, chosen, included, include_result)
+
+    return decorate if wrapped_function is None else decorate(wrapped_function)
+
+
+def _decorated(
+    f: Any, action_type: str, included: Optional[FrozenSet[str]], include_result: bool
+) -> Any:
+    import inspect  # late: it takes a tenth of the time that `import eliot` does
+
+    parameters = _Parameters(f, included)
+
+    def begin_call(fields: Message) -> Action:
+        return begin(current(), None, action_type, None, fields)
 
     def end(action: Action, result: Any) -> Any:
         if include_result:
             action.add_success_fields(result=result)
         return result
-
-    return decorate if wrapped_function is None else decorate(wrapped_function)
-
-
-def _decorated(f: Any, action_type: str, included: Optional[FrozenSet[str]], end: _End) -> Any:
-    import inspect  # late: it takes a tenth of the time that `import eliot` does
-
-    bind = _binder(f, included)
-
-    def begin_call(fields: Message) -> Action:
-        return begin(current(), None, action_type, None, fields)
 
     called = _without_partial(f)
     kinds = (
@@ -118,20 +121,36 @@ def _decorated(f: Any, action_type: str, included: Optional[FrozenSet[str]], end
     for is_kind, wrap in kinds:
         # What can be called, but is no function, is of the kind of its class's __call__.
         if is_kind(called) or is_kind(type(called).__call__):
-            return wraps(f)(wrap(f, bind, begin_call, end))
-    return wraps(f)(_function(f, bind, begin_call, end))
+            return wraps(f)(wrap(f, parameters.bind, begin_call, end))
+    return wraps(f)(_function(f, parameters, action_type, include_result))
 
 
 # A wrong call, for which there are no fields, raises the function's own error.
 
 
-def _function(f: Any, bind: _Bind, begin_call: _Begin, end: _End) -> Any:
+def _function(f: Any, parameters: _Parameters, action_type: str, include_result: bool) -> Any:
+    # The same as `_coroutine_function`, with fewer calls, in three quarters of the time.
+    bind, names, skipped = parameters.bind, parameters.plain_names, parameters.skipped
+    count = len(names) + skipped if parameters.are_plain else -1
+
     def logged(*args: Any, **kwargs: Any) -> Any:
-        fields = bind(args, kwargs)
+        if len(args) == count and not kwargs:
+            fields: Optional[Message] = dict(zip(names, args[skipped:] if skipped else args))
+        else:
+            fields = bind(args, kwargs)
         if fields is None:
             return f(*args, **kwargs)
-        with begin_call(fields) as action:
-            return end(action, f(*args, **kwargs))
+        parent: Any = _CURRENT.get()
+        if parent is not None and parent.unclear:
+            parent = current()
+        with begin(parent, None, action_type, None, fields) as action:
+            result = f(*args, **kwargs)
+            if include_result:
+                if action._successFields is None:
+                    action._successFields = {"result": result}
+                else:
+                    action.add_success_fields(result=result)
+            return result
 
     return logged
 
@@ -198,44 +217,54 @@ def _name(f: Any) -> str:
     return f"{module}.{getattr(f, '__qualname__', None) or type(f).__qualname__}"
 
 
-def _binder(f: Callable[..., Any], included: Optional[FrozenSet[str]]) -> _Bind:
-    """Make the function that finds the fields of a call; it answers `None` to a wrong call."""
-    from inspect import signature as signature_of  # late, as above
+class _Parameters:
+    """
+    The parameters of a function, and how to find the fields of a call.
 
-    signature = signature_of(f)
-    parameters = signature.parameters
-    unknown = (included or frozenset()) - set(parameters)
-    if unknown:
-        msg = (
-            f"include_args ({', '.join(sorted(map(str, unknown)))}) lists arguments not in the "
-            f"wrapped function {_name(f)}{signature}"
+    Args:
+        f: The function.
+        included: The names of those that are logged; `None` for all but `self`.
+
+    Attributes:
+        are_plain: Whether a call with only as many positional arguments as there are parameters
+            needs no more than to give them their names: most functions are called so.
+        skipped: How many of these arguments come first, and are not logged.
+        plain_names: The names of the others.
+
+    Raises:
+        ValueError: If an included name is none of a parameter.
+    """
+
+    def __init__(self, f: Callable[..., Any], included: Optional[FrozenSet[str]]) -> None:
+        from inspect import signature  # late, as above
+
+        self._signature = signature(f)
+        parameters = self._signature.parameters
+        unknown = (included or frozenset()) - set(parameters)
+        if unknown:
+            msg = (
+                f"include_args ({', '.join(sorted(map(str, unknown)))}) lists arguments not in the "
+                f"wrapped function {_name(f)}{self._signature}"
+            )
+            raise ValueError(msg)
+        #: From the name of each parameter that is logged to that of its field.
+        self._fields = {
+            name: f"{name}_" if name in _TAKEN else name
+            for name in parameters
+            if (name != "self" if included is None else name in included)
+        }
+        self.plain_names = tuple(self._fields.values())
+        self.skipped = len(parameters) - len(self._fields)
+        self.are_plain = [*parameters][self.skipped :] == [*self._fields] and all(
+            parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            for parameter in parameters.values()
         )
-        raise ValueError(msg)
-    names = {name: f"{name}_" if name in _TAKEN else name for name in parameters}
-    all_names = tuple(names.values())
-    logged = [
-        names[name]
-        for name in parameters
-        if (name != "self" if included is None else name in included)
-    ]
-    simple = all(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in parameters.values()
-    )
 
-    def bind(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Optional[Message]:
-        if simple and not kwargs and len(args) == len(all_names):
-            # Ten times faster than `bind`, and how most functions are called.
-            fields = dict(zip(all_names, args))
-        else:
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError:
-                return None
-            bound.apply_defaults()
-            fields = {names[name]: value for name, value in bound.arguments.items()}
-        if len(logged) < len(fields):
-            fields = {name: fields[name] for name in logged}
-        return fields
-
-    return bind
+    def bind(self, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Optional[Message]:
+        """Find the fields of a call; `None` for a wrong call."""
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            return None
+        bound.apply_defaults()
+        return {field: bound.arguments[name] for name, field in self._fields.items()}

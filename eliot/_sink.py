@@ -23,6 +23,9 @@ from eliot.json import encode
 
 __all__ = ["PathFile", "Sink", "sink_of"]
 
+#: The descriptors of stdin, stdout and stderr are 0 to 2.
+_LAST_STREAM = 2
+
 #: How long a file that does not block, and takes nothing, is waited for; in seconds.
 PATIENCE = 1.0
 
@@ -156,7 +159,9 @@ class Sink:
     def _wait(self) -> int:
         """Wait until a file that does not block takes something; it has taken nothing yet."""
         files = [] if self._raw is None else [self._raw]
-        _, writable, _ = select.select([], files, [], PATIENCE)
+        # Once: while the file fails, nobody waits for it with each message.
+        patience = PATIENCE if self.outage is None else 0.0
+        _, writable, _ = select.select([], files, [], patience)
         if not writable:
             raise BlockingIOError(errno.EAGAIN, "it takes nothing, and does not block")
         return 0
@@ -300,7 +305,7 @@ def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
     write: Callable[[bytes], Optional[int]]
     if raw is None:
         write = _object_writer(file, text=text)
-    elif raw.fileno() <= 2 and raw is not file:  # noqa: PLR2004 - stdin, stdout, stderr
+    elif raw.fileno() <= _LAST_STREAM and raw is not file:
         write = _stream_writer(file, raw)
     else:
         # The file has a buffer, and a lock, that a child may be forked in the middle of. So the

@@ -20,8 +20,10 @@ from pyrsistent import PClass, field
 
 from eliot._destinations import PROCESS, Destinations
 from eliot._files import FileDestination
+from eliot._jsonable import overridden
 from eliot._loggers import Logger
-from eliot.json import EliotJSONEncoder, _dumps_bytes, json_default
+from eliot._sink import PathFile
+from eliot.json import LARGE, EliotJSONEncoder, _dumps_bytes, json_default
 
 MESSAGE = {"x": "\u00e9", "l": [1, {"a": None}], "nan": float("nan")}
 LINE = '{"x":"\u00e9","l":[1,{"a":null}],"nan":null}\n'
@@ -474,3 +476,153 @@ class TestSubclass:
             pass
 
         assert isinstance(Plain(file=io.StringIO()), Plain)
+
+
+class TestPath:
+    """A file that is given by its path."""
+
+    @pytest.mark.parametrize("kind", [str, Path])
+    def test_is_appended_to(self, path: Path, kind: Callable[[Path], Any]) -> None:
+        """The file is made if there is none, and keeps what it has."""
+        FileDestination(file=kind(path))({"n": 1})
+        FileDestination(file=kind(path))({"n": 2})
+
+        assert b'{"n":1}\n{"n":2}\n' == path.read_bytes()
+
+    def test_stays_the_same(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A relative path means the directory of that time."""
+        monkeypatch.chdir(path.parent)
+        destination = FileDestination(file=path.name, watch=True)
+        destination({"n": 1})
+        path.unlink()
+        monkeypatch.chdir("/")
+        destination({"n": 2})
+
+        assert b'{"n":2}\n' == path.read_bytes()
+
+    def test_alone_is_watched(self) -> None:
+        """What is no path cannot be watched."""
+        with pytest.raises(TypeError, match=r"BytesIO object .* cannot be watched, since it is no"):
+            FileDestination(file=io.BytesIO(), watch=True)
+
+    def test_is_synchronized(self, path: Path) -> None:
+        """A path can be synchronized."""
+        FileDestination(file=path, fsync=True)({"n": 1})
+
+        assert b'{"n":1}\n' == path.read_bytes()
+
+
+class Moody:
+    """A file that fails when it is told to, or takes only the start of a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = PathFile(str(path), watch=False)
+        self.mood: List[Any] = []
+
+    def write(self, data: bytes) -> Any:
+        """Write, or fail."""
+        mood = self.mood.pop() if self.mood else len(data)
+        if isinstance(mood, Exception):
+            raise mood
+        return self.file.write(data[:mood])
+
+
+class TestAlone:
+    """A file that is the only destination is written to on a shorter way, with the same result."""
+
+    @pytest.fixture
+    def moody(self, path: Path) -> Moody:
+        """Log to a file that can fail."""
+        moody = Moody(path)
+        destination = FileDestination(file=path)
+        destination._sink.write = moody.write
+        Logger._destinations.add(destination)
+        return moody
+
+    def read(self, path: Path) -> List[Any]:
+        """Tell what is in the file."""
+        messages = [json.loads(line) for line in path.read_bytes().splitlines()]
+        return [message["message_type"] for message in messages]
+
+    def test_converts(self, path: Path) -> None:
+        """Values that orjson refuses go the second way."""
+        Logger._destinations.add(FileDestination(file=path))
+        Logger().write({"big": 2**64})
+
+        assert b'{"big":"18446744073709551616"' == path.read_bytes()[:29]
+
+    def test_looks_closer_at_large_messages(self, path: Path) -> None:
+        """So do those that may be too large."""
+        Logger._destinations.add(FileDestination(file=path))
+        Logger().write({"x": "x" * LARGE})
+
+        assert LARGE + 9 == len(path.read_bytes())
+
+    def test_asks_registered_encoders(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So does everything if an encoder is registered for what orjson knows."""
+        Logger._destinations.add(FileDestination(file=path))
+        monkeypatch.setattr(overridden, "hidden", True)
+        Logger().write({"n": 1})
+
+        assert b'{"n":1}\n' == path.read_bytes()
+
+    def test_fails(self, moody: Moody, path: Path) -> None:
+        """A failure is counted and reported, and told in the file later."""
+        moody.mood = [OSError(28, "No space left on device")] * 2  # the report fails, too
+        Logger().write({"message_type": "a"})
+        Logger().write({"message_type": "b"})
+
+        assert ["eliot:lost", "b"] == self.read(path)
+
+    def test_takes_a_part(self, moody: Moody, path: Path) -> None:
+        """A line of which a part is taken is completed."""
+        moody.mood = [5]
+        Logger().write({"message_type": "a"})
+
+        assert ["a"] == self.read(path)
+
+    def test_fails_after_a_part(self, moody: Moody, path: Path) -> None:
+        """If that fails, the part is cut off."""
+        error = OSError(28, "No space left on device")
+        moody.mood = [error, error, 5]
+        Logger().write({"message_type": "a"})
+        Logger().write({"message_type": "b"})
+
+        assert ["eliot:lost", "b"] == self.read(path)
+
+    def test_has_a_status(self, moody: Moody) -> None:
+        """What was written and what failed is counted; a failed report counts as well."""
+        moody.mood = [OSError(28, "No space left on device")] * 2
+        for _ in range(5):
+            Logger().write({"message_type": "a"})
+        [status] = Logger._destinations.status().destinations
+
+        assert (4, 2, 0, 0, 0) == status[1:]
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda file: TestSubclass.Counting(file, extra=1),
+            lambda file: type("Own", (FileDestination,), {"__call__": lambda *_: None})(file=file),
+        ],
+    )
+    def test_is_for_the_class_itself(self, make: Callable[[Any], Any]) -> None:
+        """Subclasses that write differently do so when they are alone, too."""
+        file = io.StringIO()
+        Logger._destinations.add(make(file))
+        Logger().write({"n": 1})
+
+        assert file.getvalue() in ('{"o": {"n": 1, "extra": 1}}\r\n', "")
+
+
+class TestBatches:
+    """Several lines at a time, for a thread that writes them."""
+
+    def test_are_appended(self) -> None:
+        """Lines that were encoded before are written as they are."""
+        file = io.StringIO()
+        destination = FileDestination(file=file)
+        destination._append(destination._encode({"n": 1}) + destination._encode({"n": 2}))
+
+        assert '{"n":1}\n{"n":2}\n' == file.getvalue()
+        assert 0 == destination.degraded

@@ -1,0 +1,237 @@
+"""What cannot be logged for want of room is logged when there is some."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, Generator, List
+
+import pytest
+
+from eliot._action import log_message, start_action
+from eliot._context import Place
+from eliot._errors import fields_for
+from eliot._later import LATER, do_now, is_cramped
+from eliot._loggers import Logger
+
+Messages = List[Dict[str, Any]]
+
+#: A call that fails for want of room, whichever it is.
+CRAMPED_CALLS: List[Any] = [RecursionError, MemoryError]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Generator[None, None, None]:
+    """Check that all is done in the end."""
+    yield
+
+    assert not LATER
+
+
+@pytest.fixture
+def messages() -> Messages:
+    """Collect what is logged."""
+    collected: Messages = []
+    Logger._destinations.add(collected.append)
+    return collected
+
+
+class TestDoNow:
+    """Calling what waits."""
+
+    def test_keeps_the_order(self) -> None:
+        """What came first is called first."""
+        called: List[int] = []
+        LATER.extend((called.append, (number,)) for number in range(3))
+        do_now()
+
+        assert [0, 1, 2] == called
+
+    @pytest.mark.parametrize("cramped", CRAMPED_CALLS)
+    def test_goes_on_waiting(self, cramped: Any) -> None:
+        """What still has no room stays where it is, and the others behind it."""
+        called: List[str] = []
+        failures = [cramped()]
+
+        def fail_once() -> None:
+            if failures:
+                raise failures.pop()
+            called.append("first")
+
+        LATER.extend([(fail_once, ()), (called.append, ("second",))])
+        do_now()
+
+        assert [] == called
+        do_now()
+
+        assert ["first", "second"] == called
+
+    def test_is_not_done_inside_of_itself(self) -> None:
+        """What is called may come here again; then it finds nothing to do."""
+        called: List[str] = []
+        LATER.extend([(do_now, ()), (called.append, ("second",))])
+        do_now()
+
+        assert ["second"] == called
+
+    def test_another_thread_may_be_faster(self) -> None:
+        """What is gone meanwhile is no error."""
+        LATER.extend([(LATER.clear, ()), (sys.exit, ())])
+        do_now()
+
+    def test_raises_nothing(self) -> None:
+        """Who happens to log next has nothing to do with what fails for other reasons."""
+        called: List[str] = []
+        LATER.extend([(divmod, (1, 0)), (called.append, ("second",))])
+        do_now()
+
+        assert ["second"] == called
+
+
+class TestIsCramped:
+    """The number of frames that are left."""
+
+    def test_is_so_near_the_limit(self) -> None:
+        """At the recursion limit there is no room; here there is."""
+        seen: List[bool] = []
+
+        def dive() -> None:
+            seen.append(is_cramped())
+            dive()
+
+        with pytest.raises(RecursionError):
+            dive()
+
+        assert not is_cramped()
+        assert not seen[0]
+        # PyPy's limit is not one of frames.
+        assert seen[-1] or sys.implementation.name == "pypy"
+
+
+def fail_once(error: Any, then: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function that fails the first time, and then does its work."""
+    failures = [error]
+
+    def function(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return then(*args)
+
+    return function
+
+
+@pytest.mark.parametrize("cramped", CRAMPED_CALLS)
+class TestLogging:
+    """Each of the calls that a message takes may have no room."""
+
+    @pytest.fixture
+    def _deliver_once_cramped(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        fan_out = Logger._destinations
+        monkeypatch.setattr(fan_out, "deliver", fail_once(cramped, fan_out.deliver))
+
+    @pytest.mark.usefixtures("_deliver_once_cramped")
+    def test_message(self, messages: Messages) -> None:
+        """A message is logged by the next one."""
+        with start_action(action_type="a"):
+            log_message("b")
+
+        assert ["started", None, "succeeded"] == [m.get("action_status") for m in messages]
+        assert [[1], [2], [3]] == [m["task_level"] for m in messages]
+
+    @pytest.mark.usefixtures("_deliver_once_cramped")
+    def test_message_outside(self, messages: Messages) -> None:
+        """So is one outside of any action."""
+        log_message("a")
+        log_message("b")
+
+        assert ["a", "b"] == [m["message_type"] for m in messages]
+
+    def test_message_inside(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """So is one inside, and the end of the action."""
+        fan_out = Logger._destinations
+        with start_action(action_type="a"):
+            with monkeypatch.context() as patch:
+                patch.setattr(fan_out, "deliver", fail_once(cramped, fan_out.deliver))
+                log_message("b")
+            patch.setattr(fan_out, "deliver", fail_once(cramped, fan_out.deliver))
+        do_now()
+        patch.undo()
+
+        assert [[1], [2], [3]] == sorted(m["task_level"] for m in messages)
+
+    def test_other_loggers(self, cramped: Any) -> None:
+        """Loggers of the program's own get it later, too."""
+        written: Messages = []
+
+        class Own:
+            write = staticmethod(
+                fail_once(cramped, lambda fields, serializer: written.append(fields))
+            )
+
+        action = start_action(Own(), "a")
+        action.finish()
+
+        assert ["started", "succeeded"] == [m["action_status"] for m in written]
+
+    def test_end_of_an_action(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """An action that has no room to say why it failed says so later, and in full."""
+        action = start_action(action_type="a")
+        monkeypatch.setattr("eliot._action.fields_for", fail_once(cramped, fields_for))
+        action.finish(ValueError("why"))
+        assert 1 == len(messages)
+        log_message("next")
+
+        assert [[1], [2], [1]] == [m["task_level"] for m in messages]
+        assert "why" == messages[1]["reason"]
+
+    def test_end_of_a_block(self, cramped: Any) -> None:
+        """Leaving a block never raises for want of room."""
+        ended: List[object] = []
+
+        class Own(Place):
+            finish = staticmethod(fail_once(cramped, ended.append))
+
+        with Own(Logger(), "uuid", []):
+            pass
+        assert [] == ended
+        do_now()
+
+        assert [None] == ended
+
+    def test_destination(self, messages: Messages, cramped: Any) -> None:
+        """Near the recursion limit, a destination gets its message later, and the others now."""
+        calls: List[bool] = []
+
+        def needs_room(message: Dict[str, Any]) -> None:
+            calls.append(is_cramped())
+            if calls[-1]:
+                raise RecursionError
+            messages.append({**message, "twice": True})
+
+        Logger._destinations.add(needs_room)
+
+        def dive(depth: int) -> None:
+            if depth:
+                dive(depth - 1)
+            else:
+                log_message("deep")
+
+        frames = 0
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+            frames += 1
+        dive(sys.getrecursionlimit() - frames - 40)
+        if sys.implementation.name != "pypy":  # whose limit is not one of frames
+            assert ["deep"] == [m["message_type"] for m in messages]
+        log_message("next")
+
+        assert cramped
+        assert [("deep", None), ("deep", True), ("next", None), ("next", True)] == sorted(
+            ((m["message_type"], m.get("twice")) for m in messages), key=str
+        )
