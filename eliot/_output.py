@@ -11,7 +11,7 @@ from eliot._destinations import BufferingDestination, Destinations
 from eliot._fields import DESTINATION_FAILURE_TYPE as DESTINATION_FAILURE
 from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
-from eliot._reports import TRACEBACK_SERIALIZER, placed, traceback_report
+from eliot._reports import TRACEBACK_SERIALIZER, placed, serialized, traceback_report
 from eliot._safe import safe_dictionary as _safe_unicode_dictionary
 from eliot._typing import ExcInfo, LoggerLike, Message, Serializer
 from eliot.json import json_default
@@ -55,7 +55,10 @@ def log_here(
     if logger is None:
         place = current()
         logger = _DEFAULT_LOGGER if place is None else place._logger
-    logger.write(placed(message), serializer)
+    if serializer is TRACEBACK_SERIALIZER and type(logger) is Logger:
+        logger._destinations.deliver(placed(serialized(message)), logger)
+    else:
+        logger.write(placed(message), serializer)
 
 
 def log_traceback(
