@@ -11,22 +11,27 @@ import sys
 import threading
 import time
 import warnings
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from itertools import count
 from logging.handlers import (
     BufferingHandler,
+    HTTPHandler,
     RotatingFileHandler,
     SocketHandler,
+    SysLogHandler,
     TimedRotatingFileHandler,
 )
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
 
 from eliot import add_destinations, log_message, start_action, start_task
+from eliot.json import encode
 from eliot.prettyprint import compact_format
 from eliot.stdlib import EliotHandler, HandlerDestination, TaskFilter, capture_uncaught
 
@@ -317,6 +322,49 @@ class TestHandlerDestination:
         assert record["eliot_message"] == json.loads(record["msg"])
         assert "a" == record["eliot_message"]["path"]
         assert ["hello"] == [message["message_type"] for message in messages]
+
+    def test_syslog(self, messages: Messages) -> None:
+        """Syslog gets the line of JSON and the severity; what no datagram holds is reported."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            handler = SysLogHandler(server.getsockname())
+            add_destinations(HandlerDestination(handler))
+            log_message("hello", text="é")
+            log_message("large", text="x" * 100_000)
+            handler.close()
+            received = server.recv(100_000)
+
+        assert b"<14>" + encode(messages[0]) + b"\0" == received
+        assert ["hello", "large", "eliot:destination_failure"] == [
+            message["message_type"] for message in messages
+        ]
+
+    def test_http(self, messages: Messages) -> None:
+        """A web server gets the line of JSON as a form."""
+        bodies: List[bytes] = []
+
+        class Server(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                """Say nothing on stderr."""
+
+        with HTTPServer(("127.0.0.1", 0), Server) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            address = f"127.0.0.1:{server.server_port}"
+            add_destinations(HandlerDestination(HTTPHandler(address, "/log", "POST")))
+            log_message("hello", text="&=")
+            thread.join()
+        log_message("unheard")
+
+        assert [encode(messages[0])] == parse_qs(bodies[0])[b"msg"]
+        assert ["hello", "unheard", "eliot:destination_failure"] == [
+            message["message_type"] for message in messages
+        ]
 
     def test_handlers_own_errors(self, messages: Messages) -> None:
         """A handler that has a `handleError` of its own deals with errors itself."""
