@@ -13,6 +13,7 @@ from typing import Any, Iterator, List, Optional, Tuple, Type
 from eliot._context import stamp
 from eliot._errors import fields_for
 from eliot._fields import (
+    ACTION_TYPE_FIELD,
     DESTINATION_FAILURE_TYPE,
     EXCEPTION_FIELD,
     MESSAGE_TYPE_FIELD,
@@ -73,6 +74,7 @@ def traceback_report(
     if text is None:
         text = format_traceback(exception_class, exception, tb)
     report, failure = fields_for(exception)
+    report.pop(ACTION_TYPE_FIELD, None)  # which would make it a message of an action
     report[MESSAGE_TYPE_FIELD] = TRACEBACK_TYPE
     report[REASON_FIELD] = "no exception is being handled" if exception is None else exception
     report[TRACEBACK_FIELD] = text

@@ -11,7 +11,12 @@ import inspect
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
 from uuid import uuid4
 
-import dask.base
+try:
+    import dask.base
+except ModuleNotFoundError as _error:
+    _text = "eliot.dask needs Dask; install it with: pip install 'eliot[dask]'"
+    raise ModuleNotFoundError(_text, name=_error.name) from _error
+
 import dask.config
 import dask.core
 import dask.highlevelgraph

@@ -8,6 +8,7 @@ ends on stderr.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import threading
@@ -15,7 +16,7 @@ import warnings
 from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, TextIO, Type, Union, final
+from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple, Type, Union, final
 
 from eliot._action import current_action, log_message
 from eliot._fields import (
@@ -48,8 +49,11 @@ _OWN_ATTRIBUTES = frozenset(
     (*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName")
 )
 
-#: True while a `HandlerDestination` is at work: what is logged meanwhile is about itself.
-_feeding: ContextVar[bool] = ContextVar("eliot.stdlib.feeding", default=False)
+#: The handler at work, on either way between the two worlds: what it makes others log stays out.
+_at_work: ContextVar[Optional[logging.Handler]] = ContextVar("eliot.stdlib.at_work", default=None)
+
+#: True while a hook logs, so that what that leads to is not logged in turn.
+_in_hook: ContextVar[bool] = ContextVar("eliot.stdlib.in_hook", default=False)
 
 
 class EliotHandler(logging.Handler):
@@ -61,8 +65,9 @@ class EliotHandler(logging.Handler):
     `message_template` and `message_args` (what `message` was formatted from), `extra` and
     `stack_info`. If it comes with an exception, its traceback follows as a message of its own.
 
-    Level and filters of the handler decide as usual. Records that a `HandlerDestination` has made,
-    or that are logged while one is at work, are left out: the two directions cannot loop.
+    Level and filters of the handler decide as usual. Records that a `HandlerDestination` has made
+    are left out, and so is what a handler or a destination logs while it deals with a record: the
+    two directions cannot loop.
 
     >>> import logging
     >>> logging.getLogger("yourapp").addHandler(EliotHandler())
@@ -75,8 +80,9 @@ class EliotHandler(logging.Handler):
         Args:
             record: What standard logging hands over.
         """
-        if _feeding.get() or hasattr(record, "eliot_message"):
+        if _at_work.get() is not None or hasattr(record, "eliot_message"):
             return
+        token = _at_work.set(self)
         try:
             log_message(STDLIB_TYPE, **_fields_of(record))
             # Outside of any `except` block, exc_info=True leaves nothing to tell of.
@@ -84,6 +90,8 @@ class EliotHandler(logging.Handler):
                 write_traceback(exc_info=record.exc_info)
         except Exception:
             self.handleError(record)
+        finally:
+            _at_work.reset(token)
 
 
 def _fields_of(record: logging.LogRecord) -> Dict[str, Any]:
@@ -143,6 +151,14 @@ def _json_line(message: Message) -> str:
     return encode(message).decode("utf-8")
 
 
+class _Carried(Dict[str, Any]):
+    """A message in a record, which is pickled as what its line of JSON says."""
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # For handlers that send records: any value gets through, and needs no class over there.
+        return json.loads, (_json_line(self),)
+
+
 #: Of messages that tell of something bad.
 _LEVELS = {
     TRACEBACK_TYPE: logging.ERROR,
@@ -159,6 +175,10 @@ class HandlerDestination:
     that of the record from which an `eliot:stdlib` message was made, ERROR for failed actions,
     tracebacks and failures of Eliot itself, else INFO. Level and filters of the handler decide as
     usual. The attribute `eliot_message` of the record is the message.
+
+    What the handler fails to do, since the disk is full or nobody listens, is reported as for any
+    destination, by an `eliot:destination_failure`. If the handler has a `handleError` of its own,
+    that deals with it instead.
 
     Args:
         handler: The handler.
@@ -184,13 +204,17 @@ class HandlerDestination:
             raise TypeError(msg)
         self._handler = handler
         self._render = render
+        _hand_on_errors(handler)
 
     def __call__(self, message: Message) -> None:
         """
-        Feed a message to the handler, in which errors are its own business.
+        Feed a message to the handler.
 
         Args:
             message: The message.
+
+        Raises:
+            Exception: What goes wrong in the handler; the fan-out reports it.
         """
         record = logging.makeLogRecord(
             {
@@ -198,7 +222,7 @@ class HandlerDestination:
                 "levelno": _level_of(message),
                 "levelname": logging.getLevelName(_level_of(message)),
                 "msg": self._render(message),
-                "eliot_message": message,
+                "eliot_message": _Carried(message),
             }
         )
         timestamp = message.get(TIMESTAMP_FIELD)
@@ -206,11 +230,30 @@ class HandlerDestination:
             record.created = timestamp
             record.msecs = int(timestamp % 1 * 1000)
         if record.levelno >= self._handler.level:
-            token = _feeding.set(True)
+            token = _at_work.set(self._handler)
             try:
-                self._handler.handle(record)
+                passed = self._handler.handle(record)
             finally:
-                _feeding.reset(token)
+                _at_work.reset(token)
+            # A SocketHandler drops in silence what it cannot send.
+            if passed and getattr(self._handler, "sock", self) is None:
+                msg = f"{self._handler!r} is not connected"
+                raise ConnectionError(msg)
+
+
+def _hand_on_errors(handler: logging.Handler) -> None:
+    """Let a handler raise what goes wrong with a message, where it would print a traceback."""
+    handle_error: Any = handler.handleError
+    if getattr(handle_error, "__module__", "") not in {"logging", "logging.handlers"}:
+        return  # that of somebody who knows better, or this one
+
+    def hand_on(record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if error is not None and _at_work.get() is handler:
+            raise error
+        handle_error(record)
+
+    handler.handleError = hand_on  # type: ignore[method-assign] # of this handler only
 
 
 def _level_of(message: Message) -> int:
@@ -244,10 +287,14 @@ class UncaughtCapture:
         before = getattr(module, name)
 
         def hook(*args: Any, **kwargs: Any) -> None:
-            if self._capturing:
-                # Raising in a hook would hide what it was called for.
-                with suppress(Exception):
-                    log(*args, **kwargs)
+            if self._capturing and not _in_hook.get():
+                token = _in_hook.set(True)
+                try:
+                    # Raising in a hook would hide what it was called for.
+                    with suppress(Exception):
+                        log(*args, **kwargs)
+                finally:
+                    _in_hook.reset(token)
             before(*args, **kwargs)
 
         def restore() -> None:
@@ -288,7 +335,8 @@ def capture_uncaught() -> UncaughtCapture:
     A warning becomes a message of type `eliot:warning`. What comes to `sys.excepthook`,
     `threading.excepthook` or `sys.unraisablehook` becomes one of type `eliot:uncaught`, followed by
     its traceback. What asyncio complains of, such as exceptions that were never retrieved, comes as
-    `eliot:stdlib`. All of them also go their usual way, to stderr.
+    `eliot:stdlib`. All of them also go their usual way, to stderr. What comes up while one of them
+    is logged goes only that way.
 
     Returns:
         What ends it, by its method `stop` or at the end of a `with` block.

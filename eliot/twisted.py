@@ -20,7 +20,12 @@ from typing import (
     overload,
 )
 
-from twisted.internet import defer
+try:
+    from twisted.internet import defer
+except ModuleNotFoundError as _error:
+    _text = "eliot.twisted needs Twisted; install it with: pip install 'eliot[twisted]'"
+    raise ModuleNotFoundError(_text, name=_error.name) from _error
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger as TwistedLogger
 from twisted.logger import LogLevel

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Generator, TypeVar
+from typing import Any, Dict, Generator, Iterator, List, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import eliot._output as output
+from eliot import add_destinations, current_action
 from eliot._destinations import Destinations
 from eliot._loggers import Logger
 from eliot._sink import _FAILING
@@ -31,6 +32,16 @@ def _fresh_process() -> None:
     Destinations.__init__(Logger._destinations)
     output._DEFAULT_LOGGER = Logger()
     _FAILING.clear()
+
+
+@pytest.fixture
+def log() -> Iterator[List[Dict[str, Any]]]:
+    """Collect what a test logs, which leaves no action behind."""
+    messages: List[Dict[str, Any]] = []
+    add_destinations(messages.append)
+    yield messages
+
+    assert current_action() is None
 
 
 def _refuse_skip(report: Report) -> Report:

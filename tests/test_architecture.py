@@ -76,6 +76,19 @@ class TestRooms:
 
         fresh_interpreter(f"import eliot.{room}")
 
+    @pytest.mark.parametrize(
+        ("room", "missing"),
+        [("dask", "dask.base"), ("journald", "cffi"), ("twisted", "twisted.internet")],
+    )
+    def test_says_what_is_missing(
+        self, room: str, missing: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where an optional package is missing, importing its room gives the command for that."""
+        monkeypatch.delitem(sys.modules, f"eliot.{room}", raising=False)
+        monkeypatch.setitem(sys.modules, missing, None)
+        with pytest.raises(ModuleNotFoundError, match=rf"pip install 'eliot\[{room}\]'"):
+            importlib.import_module(f"eliot.{room}")
+
     @pytest.mark.parametrize("room", ROOMS)
     def test_says_what_it_is_for(self, room: str) -> None:
         """The first line of a room says what it is for."""

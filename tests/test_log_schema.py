@@ -7,6 +7,9 @@ import io
 import json
 import logging
 import re
+import sys
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,12 +32,13 @@ from eliot import (
     log_call,
     log_message,
     preserve_context,
+    register_exception_extractor,
     start_action,
     start_task,
     to_file,
     write_traceback,
 )
-from eliot.stdlib import EliotHandler
+from eliot.stdlib import EliotHandler, capture_uncaught
 
 Lines = List[Dict[str, Any]]
 
@@ -157,6 +161,33 @@ def reserved_fields() -> None:
         action.add_success_fields(exception=1, reason=2)
 
 
+class OddError(Exception):
+    """Has an extractor that returns Eliot's own fields."""
+
+
+register_exception_extractor(
+    OddError, lambda error: dict.fromkeys((*START, *MESSAGE, "exception", "reason"), 7)
+)
+
+
+def reserved_fields_of_an_exception() -> None:
+    """Log an exception whose fields have the names of Eliot's own."""
+    with suppress(OddError), start_action(action_type="a"):
+        write_traceback(exc_info=OddError())
+        raise OddError
+
+
+def uncaught() -> None:
+    """Log a warning, and what nobody caught."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = broken  # type: ignore[assignment] # one that fails
+        with capture_uncaught(), suppress(ValueError):
+            warnings.warn("careful", UserWarning, stacklevel=1)
+    with capture_uncaught():
+        sys.excepthook(ValueError, ValueError("broken"), None)
+
+
 def decorated_function() -> None:
     """Log a call."""
 
@@ -178,6 +209,8 @@ STORIES = [
     strange_values,
     strange_types,
     reserved_fields,
+    reserved_fields_of_an_exception,
+    uncaught,
     decorated_function,
 ]
 
@@ -273,6 +306,11 @@ class TestSchema:
             },
             {**MESSAGE, "message_type": "eliot:serialization_failure"},
             {**MESSAGE, "message_type": "eliot:stdlib", "message": "text"},
+            {**MESSAGE, "message_type": "eliot:warning", "message": "text"},
+            {**MESSAGE, "message_type": "eliot:uncaught"},
+            {**MESSAGE, "message_type": "dask:task", "key": "k", "dependencies": "d"},
+            {**MESSAGE, "message_type": "dask:reused", "key": 7},
+            {**MESSAGE, "message_type": "dask:untraced"},
         ],
         ids=str,
     )

@@ -23,12 +23,9 @@ from typing import (
     Coroutine,
     Dict,
     Generator,
-    Iterator,
     List,
     Optional,
-    Protocol,
     TypeVar,
-    Union,
 )
 
 import pytest
@@ -36,7 +33,6 @@ import pytest
 import eliot
 from eliot import (
     Action,
-    add_destinations,
     current_action,
     eliot_friendly_generator_function,
     log_call,
@@ -45,48 +41,13 @@ from eliot import (
     start_action,
     start_task,
 )
-from eliot.parse import Parser, WrittenAction, WrittenMessage
+from eliot.parse import Parser
+from trees import Decorator, Message, tell, trees
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
-Message = Dict[str, Any]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-class Decorator(Protocol):
-    """What does something to a function, and keeps its type."""
-
-    def __call__(self, function: _F) -> _F: ...  # noqa: D102 - see above
-
-
-@pytest.fixture
-def log() -> Iterator[List[Message]]:
-    """Collect what a test logs, which leaves no action behind."""
-    messages: List[Message] = []
-    add_destinations(messages.append)
-    yield messages
-
-    assert current_action() is None
-
-
-def tell(node: Union[WrittenAction, WrittenMessage], indent: str = "") -> Iterator[str]:
-    """Tell a tree line by line."""
-    if isinstance(node, WrittenMessage):
-        yield indent + str(node.contents["message_type"])
-        return
-    yield f"{indent}{node.action_type} {node.exception or node.status}"
-    for child in node.children:
-        yield from tell(child, indent + "  ")
-
-
-def trees(log: List[Message]) -> List[str]:
-    """Tell what the parser makes of a log, whose tasks have to be whole, and come once each."""
-    tasks = list(Parser.parse_stream(log))
-
-    assert [True] * len(tasks) == [task.is_complete() and not task.missing() for task in tasks]
-    assert len({message["task_uuid"] for message in log}) == len(tasks)
-    return [line for task in tasks for line in tell(task.root())]
 
 
 def where() -> Optional[str]:

@@ -6,10 +6,12 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
@@ -275,6 +277,41 @@ class _Succeeding:
 
     def sd_journal_sendv(self, vector: object, count: int) -> int:
         return 0
+
+
+#: What the page and a run of it have in common only in kind: tasks, times and a folder.
+VOLATILE = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
+    r"|(?<=\W)/srv/files|(?<=\W)/[^\s\"']*/tmp\w+"
+)
+
+
+@pytest.mark.usefixtures("read_journal")
+def test_page(tmp_path: Path) -> None:
+    """What the page about the journal shows is what its reader gets."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/howto/journald.rst").read_text("utf-8")
+    blocks = re.findall(r"^\.\. code-block:: text\n\n((?: .*\n|\n)+)", page, re.MULTILINE)
+    program, session = map(textwrap.dedent, blocks)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(eliot.__file__).parents[1])}
+
+    def output(*command: str) -> str:
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
+
+    output(sys.executable, "-c", program)
+    output(sys.executable, str(root / "examples/journald_backup.py"))
+    output("journalctl", "--sync")
+    task = ""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        actual = output("sh", "-c", re.sub("ELIOT_TASK=.*?(?= )", f"ELIOT_TASK={task}", command))
+        task = task or actual.strip()
+
+        assert VOLATILE.sub("~", expected.strip()) == VOLATILE.sub("~", actual.strip())
 
 
 def test_example(read_journal: Callable[..., List[Entry]], tmp_path: Path) -> None:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
+import socket
 import subprocess
 import sys
 import threading
+import time
 import warnings
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
-from logging.handlers import BufferingHandler, RotatingFileHandler
+from itertools import count
+from logging.handlers import (
+    BufferingHandler,
+    HTTPHandler,
+    RotatingFileHandler,
+    SocketHandler,
+    SysLogHandler,
+    TimedRotatingFileHandler,
+)
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Iterator, List
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
 
 from eliot import add_destinations, log_message, start_action, start_task
+from eliot.json import encode
 from eliot.prettyprint import compact_format
 from eliot.stdlib import EliotHandler, HandlerDestination, TaskFilter, capture_uncaught
 
@@ -41,6 +55,12 @@ def logger() -> Iterator[logging.Logger]:
     logger.addHandler(EliotHandler())
     yield logger
     logger.handlers.clear()
+
+
+def numbers_in(folder: Path) -> List[int]:
+    """Collect the numbers in the lines of all log files of a folder."""
+    lines = [line for file in folder.iterdir() for line in file.read_text("utf-8").splitlines()]
+    return sorted(json.loads(line)["number"] for line in lines)
 
 
 class TestEliotHandler:
@@ -210,14 +230,171 @@ class TestHandlerDestination:
             log_message("hello", number=number)
         handler.close()
 
-        lines = [line for file in tmp_path.iterdir() for line in file.read_text().splitlines()]
-        assert set(range(20)) == {json.loads(line)["number"] for line in lines}
+        assert list(range(20)) == numbers_in(tmp_path)
         assert len(list(tmp_path.iterdir())) > 1
+
+    def test_rotation_by_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By the clock, too; no line is lost."""
+        clock = count(time.time(), 0.25)
+        monkeypatch.setattr(time, "time", lambda: next(clock))
+        handler = TimedRotatingFileHandler(tmp_path / "app.log", when="S")
+        add_destinations(HandlerDestination(handler))
+        for number in range(20):
+            log_message("hello", number=number)
+        handler.close()
+
+        assert list(range(20)) == numbers_in(tmp_path)
+        assert len(list(tmp_path.iterdir())) > 3
+
+    def test_rotation_under_threads(self, tmp_path: Path) -> None:
+        """Whoever writes meanwhile loses nothing, and no line is torn."""
+        handler = RotatingFileHandler(tmp_path / "app.log", maxBytes=10_000, backupCount=500)
+        add_destinations(HandlerDestination(handler))
+
+        def work(first: int) -> None:
+            for number in range(first, first + 500):
+                log_message("hello", number=number)
+
+        threads = [threading.Thread(target=work, args=(first,)) for first in range(0, 2000, 500)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        handler.close()
+
+        assert list(range(2000)) == numbers_in(tmp_path)
+        assert len(list(tmp_path.iterdir())) > 3
 
     def test_not_a_handler(self) -> None:
         """Anything but a handler is refused at once."""
         with pytest.raises(TypeError, match=r"'app\.log' is not a logging\.Handler"):
             HandlerDestination("app.log")  # type: ignore[arg-type] # that is the point
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="on this interpreter's system")
+    @pytest.mark.parametrize("handler_class", [logging.FileHandler, RotatingFileHandler])
+    def test_disk_full(
+        self,
+        handler_class: Callable[[str], logging.Handler],
+        messages: Messages,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """What a handler cannot do is reported as for any destination, once."""
+        handler = handler_class("/dev/full")
+        add_destinations(HandlerDestination(handler))
+        log_message("hello")
+        with pytest.raises(OSError, match="No space left"):  # of what waits to be written
+            handler.close()
+
+        assert [
+            ("hello", None),
+            ("eliot:destination_failure", "[Errno 28] No space left on device"),
+        ] == [(m["message_type"], m.get("reason")) for m in messages]
+        assert "" == capsys.readouterr().err
+
+    def test_nobody_listens(self, messages: Messages) -> None:
+        """A socket that nobody reads, where a handler says nothing, is reported, too."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = server.getsockname()
+            handler = SocketHandler(*address)
+            add_destinations(HandlerDestination(handler))
+            log_message("heard")
+            handler.close()
+        handler.addFilter(lambda record: "secret" not in record.getMessage())
+        log_message("secret")
+        log_message("unheard")
+        handler.close()
+
+        assert ["heard", "secret", "unheard", "eliot:destination_failure"] == [
+            message["message_type"] for message in messages
+        ]
+        assert "<SocketHandler (NOTSET)> is not connected" == messages[-1]["reason"]
+
+    def test_sends_any_value(self, messages: Messages) -> None:
+        """A handler that sends records sends what the line of JSON says, whatever was logged."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            handler = SocketHandler(*server.getsockname())
+            add_destinations(HandlerDestination(handler))
+            log_message("hello", lock=threading.Lock(), path=Path("a"))
+            handler.close()
+            with server.accept()[0] as connection, connection.makefile("rb") as stream:
+                record = pickle.loads(stream.read()[4:])  # noqa: S301 - our own
+
+        assert record["eliot_message"] == json.loads(record["msg"])
+        assert "a" == record["eliot_message"]["path"]
+        assert ["hello"] == [message["message_type"] for message in messages]
+
+    def test_syslog(self, messages: Messages) -> None:
+        """Syslog gets the line of JSON and the severity; what no datagram holds is reported."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            handler = SysLogHandler(server.getsockname())
+            add_destinations(HandlerDestination(handler))
+            log_message("hello", text="é")
+            log_message("large", text="x" * 100_000)
+            handler.close()
+            received = server.recv(100_000)
+
+        assert b"<14>" + encode(messages[0]) + b"\0" == received
+        assert ["hello", "large", "eliot:destination_failure"] == [
+            message["message_type"] for message in messages
+        ]
+
+    def test_http(self, messages: Messages) -> None:
+        """A web server gets the line of JSON as a form."""
+        bodies: List[bytes] = []
+
+        class Server(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                """Say nothing on stderr."""
+
+        with HTTPServer(("127.0.0.1", 0), Server) as server:
+            thread = threading.Thread(target=server.handle_request)
+            thread.start()
+            address = f"127.0.0.1:{server.server_port}"
+            add_destinations(HandlerDestination(HTTPHandler(address, "/log", "POST")))
+            log_message("hello", text="&=")
+            thread.join()
+        log_message("unheard")
+
+        assert [encode(messages[0])] == parse_qs(bodies[0])[b"msg"]
+        assert ["hello", "unheard", "eliot:destination_failure"] == [
+            message["message_type"] for message in messages
+        ]
+
+    def test_handlers_own_errors(self, messages: Messages) -> None:
+        """A handler that has a `handleError` of its own deals with errors itself."""
+        dealt_with: List[str] = []
+
+        class Broken(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                self.handleError(record)
+
+            def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+                dealt_with.append(record.getMessage())
+
+        add_destinations(HandlerDestination(Broken()))
+        log_message("hello")
+
+        assert [messages[0]] == [json.loads(line) for line in dealt_with]
+        assert ["hello"] == [message["message_type"] for message in messages]
+
+    def test_other_records_of_the_handler(
+        self, messages: Messages, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What others log with the same handler is dealt with as before."""
+        handler = logging.StreamHandler(StringIO())
+        for _ in range(2):
+            HandlerDestination(handler)
+        record = logging.LogRecord("theirs", logging.INFO, "", 0, "%d", ("no number",), None)
+        handler.handle(record)
+
+        assert 1 == capsys.readouterr().err.count("--- Logging error ---")
+        assert [] == messages
 
     def test_directions_do_not_loop(self, logger: logging.Logger, messages: Messages) -> None:
         """A handler that leads back to Eliot, or logs by itself, does not make it go round."""
@@ -232,6 +409,20 @@ class TestHandlerDestination:
         logger.info("from the program")
 
         assert ["hello", "eliot:stdlib"] == [message["message_type"] for message in messages]
+
+    def test_destinations_that_log(self, logger: logging.Logger, messages: Messages) -> None:
+        """What a destination logs while it gets a record does not come back for ever."""
+
+        def chatty(_: Dict[str, Any]) -> None:
+            logger.info("writing")
+            logger.info("written")
+
+        add_destinations(chatty)
+        log_message("hello")
+
+        assert ["hello", "writing", "written"] == [
+            message.get("message", "hello") for message in messages
+        ]
 
 
 class TestCaptureUncaught:
@@ -253,6 +444,26 @@ class TestCaptureUncaught:
             message[key] for key in ("message_type", "message", "category", "file")
         )
         assert 3 == len(shown)
+
+    def test_destination_that_warns(self, messages: Messages) -> None:
+        """A warning for each message is not a message for each warning."""
+        shown: List[Any] = []
+
+        def deprecated(_: Dict[str, Any]) -> None:
+            for text in ("old", "outdated"):
+                warnings.warn(text, UserWarning, stacklevel=1)
+
+        add_destinations(deprecated)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda *args, **kwargs: shown.append(args)
+            with capture_uncaught():
+                log_message("hello")
+
+        assert ["hello", "old", "outdated"] == [
+            message.get("message", "hello") for message in messages
+        ]
+        assert 6 == len(shown)
 
     def test_program_that_dies(self, tmp_path: Path) -> None:
         """The last words of a program, of its threads and its destructors are in its log."""
