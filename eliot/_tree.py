@@ -19,6 +19,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
+from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
 from eliot._written import (
@@ -312,7 +313,7 @@ def _integers(level: list[Any]) -> list[int]:
 
 
 def _no_level(level: object) -> ValueError:
-    msg = f"task_level is a list of integers from 1 on, such as [2, 1], not {level!r}."
+    msg = f"task_level is a list of integers from 1 on, such as [2, 1], not {saferepr(level)}."
     return ValueError(msg)
 
 

@@ -31,6 +31,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._safe import printable, saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
 
@@ -335,7 +336,7 @@ class WrittenAction:
         return hash((self._uuid, self.task_level))
 
     def __repr__(self) -> str:
-        return f"<{describe(self)}: {self.status}, {len(self._parts)} children>"
+        return f"<{describe(self)}: {printable(self.status)}, {len(self._parts)} children>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Flat, since trees may be deeper than pickle and deepcopy can follow: inner actions first,
@@ -373,7 +374,7 @@ def _text(message: WrittenMessage | None, name: str) -> str | None:
 def copy_of(message: Any) -> Message:
     """Copy a message into a dictionary of our own."""
     if not isinstance(message, Mapping):
-        msg = f"A message is a dictionary, not {message!r}."
+        msg = f"A message is a dictionary, not {saferepr(message)}."
         raise TypeError(msg)
     fields: Message = dict(message)  # pyright: ignore[reportUnknownArgumentType] - any mapping
     return fields
@@ -417,14 +418,17 @@ def check_end(action: WrittenAction, message: WrittenMessage) -> None:
 def describe(part: object) -> str:
     """Say in a few words which message or action this is."""
     if isinstance(part, WrittenAction):
-        return f"action {part.action_type!r} at {part.task_level!r} of task {part.task_uuid!r}"
+        return (
+            f"action {saferepr(part.action_type)} at {saferepr(part.task_level)} "
+            f"of task {saferepr(part.task_uuid)}"
+        )
     if isinstance(part, WrittenMessage):
         fields = part._logged_dict
-        kind = fields.get(ACTION_STATUS_FIELD, "message")
+        kind = printable(fields.get(ACTION_STATUS_FIELD, "message"))
         name = fields.get(ACTION_TYPE_FIELD, fields.get(MESSAGE_TYPE_FIELD))
         level, uuid = fields.get(TASK_LEVEL_FIELD), fields.get(TASK_UUID_FIELD)
-        return f"{kind} {name!r} at {level!r} of task {uuid!r}"
-    return repr(part)
+        return f"{kind} {saferepr(name)} at {saferepr(level)} of task {saferepr(uuid)}"
+    return saferepr(part)
 
 
 def _refusal(error: Exception, why: str) -> str:

@@ -21,6 +21,7 @@ from typing import (
 from eliot._fields import ACTION_TYPE_FIELD, TASK_LEVEL_FIELD, TASK_UUID_FIELD
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
+from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
@@ -458,11 +459,11 @@ def _add_late(message: Message, uuid: str, home: dict[str, Task], grown: dict[st
 def _uuid_of(message: Any) -> str:
     """Return the task of a message, or say clearly why there is none."""
     if not isinstance(message, Mapping):
-        msg = f"A message is a dictionary, not {message!r}."
+        msg = f"A message is a dictionary, not {saferepr(message)}."
         raise TypeError(msg)
     uuid: Any = message[TASK_UUID_FIELD]
     if not isinstance(uuid, Hashable):
-        msg = f"task_uuid is text, not {uuid!r}."
+        msg = f"task_uuid is text, not {saferepr(uuid)}."
         raise TypeError(msg)
     return uuid  # type: ignore[return-value] # anything that can be a key will do
 
