@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import count
 from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar, Union
@@ -390,17 +391,37 @@ def _logger_or_default(logger: Optional[LoggerLike]) -> LoggerLike:
     return logger
 
 
+_TASK_ID = re.compile(r"([^@]{0,1000})@/*((?:[0-9]{1,19}(?![0-9])/*){0,1000})")
+_TOO_LARGE = 2**63
+_MAX_SHOWN = 200
+
+
 def _parse_task_id(task_id: Union[bytes, str]) -> Tuple[str, TaskLevel]:
+    """Read an id that may come from anybody: nothing odd in it gets into the log."""
     try:
         text = task_id.decode("ascii") if isinstance(task_id, bytes) else task_id
-        task_uuid, level = text.split("@")
-        return task_uuid, TaskLevel.from_string(level)
-    except (AttributeError, TypeError, ValueError) as error:
-        msg = f"{saferepr(task_id)} is not a task id, which looks like '<uuid>@/2/1'"
-        if isinstance(error, UnicodeDecodeError):
-            error.reason += f"; {msg}"
-            raise
-        raise ValueError(msg) from None
+        found = _TASK_ID.fullmatch(text)
+    except UnicodeDecodeError as error:
+        error.reason += f"; {_no_task_id(task_id)}"
+        raise
+    except TypeError:
+        found = None
+    if found is not None:
+        task_uuid, level = found.groups()
+        numbers = [int(part) for part in level.split("/") if part]
+        if task_uuid.isprintable() and all(0 < number < _TOO_LARGE for number in numbers):
+            return task_uuid, TaskLevel(numbers)
+    raise ValueError(_no_task_id(task_id))
+
+
+def _no_task_id(given: object) -> str:
+    shown = saferepr(given)
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}..."
+    return (
+        f"{shown} is not a task id, which looks like '<uuid>@/2/1': up to 1000 printable "
+        "characters, then up to 1000 numbers from 1 to 2**63 - 1"
+    )
 
 
 def _deliver(fields: Message, logger: LoggerLike, serializer: Optional[Serializer]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["UNKNOWN", "class_name", "safe_dictionary", "saferepr", "safeunicode"]
+__all__ = ["UNKNOWN", "class_name", "printable", "safe_dictionary", "saferepr", "safeunicode"]
 
 #: What stands in for an object that cannot say what it is.
 UNKNOWN = "eliot: unknown, str() raised exception"
@@ -45,6 +45,23 @@ def saferepr(o: object) -> str:
         return _bounded(repr(o))
     except Exception:
         return UNKNOWN
+
+
+def printable(o: object) -> str:
+    r"""
+    Return `str(o)` without anything that a terminal obeys.
+
+    What is not printable is escaped as in a `repr`: control characters, line feeds and tabs among
+    them, marks that change the direction of text, invisible characters and separators other than
+    the blank.
+
+    >>> print(printable("red\x1b[31m \u202etxt"))
+    red\x1b[31m \u202etxt
+    """
+    text = o if isinstance(o, str) else safeunicode(o)
+    if text.isprintable():  # by far the most
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def class_name(cls: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import index
 from typing import TYPE_CHECKING, Any, Iterable
 
+from eliot._safe import saferepr
+
 if TYPE_CHECKING:
     from pyrsistent.typing import PVector
 
@@ -40,7 +42,8 @@ class TaskLevel:
         try:
             self._numbers = tuple(map(index, level))
         except TypeError:
-            msg = f"A task level is made of integers, not {level!r}; from_string() reads text."
+            given = saferepr(level)
+            msg = f"A task level is made of integers, not {given}; from_string() reads text."
             raise TypeError(msg) from None
 
     @classmethod
@@ -60,7 +63,7 @@ class TaskLevel:
         try:
             return level_of(tuple([int(part) for part in string.split("/") if part]))
         except ValueError:
-            msg = f"{string!r} is not a task level, which looks like '/2/1'."
+            msg = f"{saferepr(string)} is not a task level, which looks like '/2/1'."
             raise ValueError(msg) from None
 
     fromString = from_string

@@ -8,35 +8,41 @@ their neighbours in the log. Nothing here is recursive, since trees may be deepe
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Iterable, Iterator
+from typing import Any, Collection, Iterable, Iterator
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
     FAILED_STATUS,
+    MESSAGE_TYPE_FIELD,
     STARTED_STATUS,
     SUCCEEDED_STATUS,
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
+from eliot._packed import ODD_LEVEL, Packed, pack, same, unpack
+from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
 from eliot._written import (
     InvalidStartMessage,
     InvalidStatus,
+    Place,
     WrittenAction,
     WrittenMessage,
     WrongActionType,
     WrongTask,
-    read_level,
+    numbers_of,
+    place_of,
+    with_list,
 )
 
-__all__ = ["Tree"]
+__all__ = ["UNKNOWN", "Tree"]
 
 _ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
 # For Node.wanted.
-_UNKNOWN = -1
+UNKNOWN = -1
 _COMPLETE = -2
 
 
@@ -45,34 +51,34 @@ class Node:
 
     __slots__ = (
         "actions",
-        "depth",
         "end",
-        "next",
+        "last",
+        "number",
         "parent",
-        "place",
         "slots",
         "start",
+        "type",
         "unfinished",
         "wanted",
     )
 
-    def __init__(self, parent: Node | None, place: list[int], depth: int) -> None:
+    def __init__(self, parent: Node | None, number: int) -> None:
         self.parent = parent
-        # The level is the first numbers of a message's: copies of long ones would need much memory.
-        self.place = place
-        self.depth = depth
-        #: The level that the next message here may well have.
-        self.next: list[int] = []
-        self.start: Message | None = None
-        self.end: Message | None = None
+        #: The last number of its level.
+        self.number = number
+        self.type: str | None = None
+        self.start: Packed | None = None
+        self.end: Packed | None = None
+        #: The last number of the level of its end.
+        self.last = 0
         #: The children, messages and actions, by the last number of their level.
-        self.slots: dict[int, Message | Node] = {}
+        self.slots: dict[int, Packed | Node] = {}
         #: Those of them that are actions, in the order in which they were found.
         self.actions: list[Node] | None = None
         #: How many of these are not complete.
         self.unfinished = 0
         #: How many children make the action complete.
-        self.wanted = _UNKNOWN
+        self.wanted = UNKNOWN
 
 
 class Tree:
@@ -84,12 +90,13 @@ class Tree:
 
     __slots__ = (
         "_here",
+        "_next",
+        "_replaced",
         "_root",
         "_views",
         "complete_since",
         "lock",
         "messages",
-        "replaced",
         "uuid",
     )
 
@@ -97,17 +104,18 @@ class Tree:
         self.lock = Lock()
         self.uuid: str = first[TASK_UUID_FIELD]
         #: All messages that changed the tree, in order of arrival.
-        self.messages: list[Message] = []
+        self.messages: list[Packed] = []
         #: Those that lost their place to another one.
-        self.replaced: list[Message] = []
+        self._replaced: list[tuple[Packed, Message]] = []
         #: How many messages had come when the task was complete.
         self.complete_since: int | None = None
-        self._root = self._here = Node(None, [], 0)
-        self._root.next = [1]
+        #: The action of the last message, and the level that the next one there may well have.
+        self._root = self._here = Node(None, 0)
+        self._next = [1]
         #: The public form of actions; that of an action is here only if all below are, too.
         self._views: dict[Node, WrittenAction] = {}
         self.add(first)
-        if self._root.slots.get(1) is first:  # logged outside any action
+        if isinstance(self._root.slots.get(1), tuple):  # logged outside any action
             self._root.wanted = _COMPLETE
             self.complete_since = 1
 
@@ -120,86 +128,110 @@ class Tree:
             tree.add(message)
         return tree
 
-    # Look at the message, find its action, then change something. It runs for every message of a
-    # log, so the usual way makes no calls: each would add a tenth to the time.
-    def add(self, message: Message) -> bool:  # noqa: C901, PLR0912 - hot: calls would cost more
-        """Put a message into its place, or leave the tree as it was; tell if that completed it."""
+    def add(self, message: Message) -> bool:
+        """
+        Put a message into its place, or leave the tree as it was; tell if that completed it.
+
+        The message itself is not kept.
+        """
         level = message[TASK_LEVEL_FIELD]
-        if level.__class__ is not list:
-            level = read_level(message).as_list() or level
-        action_type = message.get(ACTION_TYPE_FIELD)
-        status = None
-        if action_type is not None:
-            status = message[ACTION_STATUS_FIELD]
-            if status == STARTED_STATUS:
-                if level[-1:] != [1]:
-                    raise InvalidStartMessage.wrong_task_level(WrittenMessage(message))
-            elif status not in _ENDED:
-                action = WrittenAction(self.uuid, (level, len(level) - 1), None, None, {})
-                raise InvalidStatus(action, WrittenMessage(message))
-
+        expected = level == self._next
+        if not expected and level.__class__ is not list:
+            message = with_list(message)
+            level = message[TASK_LEVEL_FIELD]
+            if level.__class__ is not list:
+                raise _no_level(level)
+        if message.get(ACTION_TYPE_FIELD) is not None:
+            return self._add_boundary(message, level, expected=expected)
+        if not expected:
+            self._go(level)
         node = self._here
-        if level != node.next:
-            node = self._find(level)
-        expected = node.next
-        number = expected[-1]
-        expected[-1] = number + 1
-
         slots = node.slots
-        if status is None:
-            if number in slots:
-                return self._collide(slots, number, message)
-            slots[number] = message
-        else:
-            if status == STARTED_STATUS:
-                before, node.start = node.start, message
-            else:
-                before = node.start or node.end
-                if before is not None and before[ACTION_TYPE_FIELD] != action_type:
-                    raise WrongActionType(self._outline(node, {}), WrittenMessage(message))
-                before, node.end = node.end, message
-                if node.wanted != _COMPLETE:
-                    node.wanted = number - 2
-            if before is not None:
-                if _same(before, message):
-                    return False
-                self.replaced.append(before)
-        self.messages.append(message)
+        number = self._next[-1]
+        packed = pack(message, message.get(MESSAGE_TYPE_FIELD))
+        if number in slots:
+            return self._collide(slots, number, packed)
+        slots[number] = packed
+        self._next[-1] = number + 1
+        self.messages.append(packed)
         return len(slots) == node.wanted and self._settle(node)
 
-    def _find(self, level: list[int]) -> Node:
-        """Go to the action of a message, making those on the way that were not known yet."""
-        if not level:
-            raise _no_level(level)
-        here = self._here
-        parent = here.parent
-        if parent is not None and level == parent.next:  # the action here is over
-            self._here = parent
-            return parent
-        path = level[:-1]
-        if path == here.next:  # an action in the one here
-            here.next[-1] += 1
-            node, depth, unchecked = here, here.depth, level[-1:]
+    def _add_boundary(  # noqa: C901 - nothing may change before all checks are done
+        self, message: Message, level: list[int], *, expected: bool
+    ) -> bool:
+        """Put the start or the end of an action into its place."""
+        action_type, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
+        if status == STARTED_STATUS:
+            if level[-1:] != [1]:
+                raise InvalidStartMessage.wrong_task_level(_written(message))
+        elif status not in _ENDED:
+            place = place_of(level[:-1])
+            raise InvalidStatus(WrittenAction(self.uuid, place, None, None, {}), _written(message))
+        if not expected:
+            self._go(level)
+        node = self._here
+        number = self._next[-1]
+        packed = pack(message)
+        if status == STARTED_STATUS:
+            before, last = node.start, 1
+        elif node.type is None or node.type == action_type:
+            before, last = node.end, node.last
         else:
-            node, depth, unchecked = self._root, 0, level
-        for number in unchecked:
-            if number.__class__ is not int or number < 1:
-                return self._find(_integers(level))
-        while depth < len(path):
-            part = node.slots.get(path[depth])
-            depth += 1
-            node = part if isinstance(part, Node) else self._open(node, path, depth)
-        node.next = level[:]
-        self._here = node
-        return node
+            action = self._outline(node, place_of(level[:-1]), {})
+            raise WrongActionType(action, _written(message))
+        if before is not None:
+            if last == number and same(before, packed):
+                return False
+            self._replaced.append((before, unpack(before, self.uuid, (*level[:-1], last))))
 
-    def _open(self, parent: Node, place: list[int], depth: int) -> Node:
-        """Make an action that was not known yet."""
-        node = Node(parent, place, depth)
-        number = place[depth - 1]
+        if status == STARTED_STATUS:
+            node.start, node.type = packed, action_type
+        else:
+            node.end, node.type, node.last = packed, node.type or action_type, number
+            if node.wanted != _COMPLETE:
+                node.wanted = number - 2
+        self._next[-1] = number + 1
+        self.messages.append(packed)
+        return len(node.slots) == node.wanted and self._settle(node)
+
+    def _go(self, level: list[int]) -> None:
+        """Go to the action of a message, making those on the way that were not known yet."""
+        here, expected = self._here, self._next
+        steps = len(level) - len(expected)
+        for number in level[-2:] or _integers(level):
+            if number.__class__ is not int or number < 1:
+                level = _integers(level)
+        # The neighbours first: copies of long levels, and ways from the root, would take long.
+        node: Node | None = None
+        if steps == 0:
+            expected[-1] = level[-1]
+            node = here
+        elif steps == 1:
+            expected[-1:] = level[-2:]
+            node = here
+        elif steps == -1:
+            expected[-2:] = level[-1:]
+            node = here.parent
+        if node is None or level != expected:
+            self._here, self._next = self._root, [1]  # in case that it is refused
+            level = _integers(level)
+            node = self._root
+            for depth in range(1, len(level)):
+                node = self._child(node, level, depth)
+            self._next = level
+        elif steps == 1:
+            node = self._child(here, level, len(level) - 1)
+        self._here = node
+
+    def _child(self, parent: Node, level: list[int], depth: int) -> Node:
+        """Return the action with so many numbers of a level; make it if it was not known yet."""
+        number = level[depth - 1]
         before = parent.slots.get(number)
-        if before is not None and not isinstance(before, Node):
-            self.replaced.append(before)
+        if isinstance(before, Node):
+            return before
+        node = Node(parent, number)
+        if before is not None:
+            self._replaced.append((before, unpack(before, self.uuid, tuple(level[:depth]))))
         parent.slots[number] = node
         if parent.actions is None:
             parent.actions = [node]
@@ -210,37 +242,42 @@ class Tree:
             self._forget_views(parent)
         return node
 
-    def _collide(self, slots: dict[int, Message | Node], number: int, message: Message) -> bool:
+    def _collide(self, slots: dict[int, Packed | Node], number: int, packed: Packed) -> bool:
         """Put a message where another one is: the last one wins, but an action stays."""
         before = slots[number]
+        level = tuple(self._next)
         if isinstance(before, Node):
-            self.replaced.append(message)
-        elif _same(before, message):
+            self._replaced.append((packed, unpack(packed, self.uuid, level)))
+        elif same(before, packed):
             return False
         else:
-            slots[number] = message
-            self.replaced.append(before)
-        self.messages.append(message)
+            slots[number] = packed
+            self._replaced.append((before, unpack(before, self.uuid, level)))
+        self._next[-1] = number + 1
+        self.messages.append(packed)
         return False
 
     def _settle(self, node: Node) -> bool:
         """See whether an action is complete now, and those around it; tell if the task is."""
         while node.start is not None and not node.unfinished and len(node.slots) == node.wanted:
             node.wanted = _COMPLETE
+            if self._views:
+                self._forget_views(node)
             parent, node.parent = node.parent, None  # or only the garbage collector could free them
             if parent is None:
                 self.complete_since = len(self.messages)
                 return True
             parent.unfinished -= 1
-            node = parent
-            if node.next:  # where the log probably goes on
-                self._here = node
+            node = self._here = parent  # where the log probably goes on
+            self._next.pop()
+            self._next[-1] += 1
         return False
 
     def extend(self, message: Message) -> None:
         """Put a message into its place in a tree of which parts may have been shown."""
         if message[TASK_UUID_FIELD] != self.uuid:
-            raise WrongTask(self._outline(self._root, {}), WrittenMessage(message))
+            action = self._outline(self._root, None, {})
+            raise WrongTask(action, WrittenMessage.from_dict(message))
         self.add(message)
         self._forget_views(self._here)
 
@@ -251,7 +288,7 @@ class Tree:
                 return
             node = node.parent
 
-    def _lone_message(self) -> Message | None:
+    def _lone_message(self) -> Packed | None:
         """Return the message of a task that has no action and no other message."""
         root = self._root
         part = root.slots.get(1)
@@ -259,45 +296,64 @@ class Tree:
             return None
         return None if isinstance(part, Node) else part
 
+    def _nodes(self, known: Collection[Node] = ()) -> list[tuple[Node, Place]]:
+        """Return all actions but some that are known, with all in them: outer ones first."""
+        nodes: list[tuple[Node, Place]] = [(self._root, None)]
+        for node, place in nodes:
+            nodes.extend((c, (place, c.number)) for c in node.actions or () if c not in known)
+        return nodes
+
     def view(self) -> WrittenAction | WrittenMessage:
         """Return the public form of the tree."""
         message = self._lone_message()
         if message is not None:
-            return WrittenMessage(message)
+            return WrittenMessage(unpack(message, self.uuid, (1,)))
         views = self._views
-        nodes = [self._root]
-        for node in nodes:
-            nodes.extend(child for child in node.actions or () if child not in views)
-        for node in reversed(nodes):  # inner actions first
+        for node, place in reversed(self._nodes(views)):  # inner actions first
             parts: dict[int, Any] = dict(node.slots)
             for child in node.actions or ():
-                parts[child.place[child.depth - 1]] = views[child]
-            views[node] = self._outline(node, parts)
+                parts[child.number] = views[child]
+            views[node] = self._outline(node, place, parts)
         return views[self._root]
 
-    def _outline(self, node: Node, parts: dict[int, Any]) -> WrittenAction:
-        return WrittenAction(
-            self.uuid,
-            (node.place, node.depth),
-            None if node.start is None else WrittenMessage(node.start),
-            None if node.end is None else WrittenMessage(node.end),
-            parts,
-        )
+    def _outline(self, node: Node, place: Place, parts: dict[int, Any]) -> WrittenAction:
+        end = None if node.end is None else (node.last, node.end)
+        return WrittenAction(self.uuid, place, node.start, end, parts)
 
     def missing(self) -> Iterator[TaskLevel]:
         """Find the places where messages must have been, outer actions first."""
-        nodes = [self._root] if self._lone_message() is None else []
-        for node in nodes:
-            nodes.extend(node.actions or ())
+        for node, place in self._nodes() if self._lone_message() is None else []:
             taken = set(node.slots)
             if node.start is not None:
                 taken.add(1)
             if node.end is not None:
-                taken.add(read_level(node.end).as_tuple()[-1])
+                taken.add(node.last)
             last = max(taken) + (node.end is None)
             for number in range(1, last + 1):
                 if number not in taken:
-                    yield level_of((*node.place[: node.depth], number))
+                    yield level_of((*numbers_of(place), number))
+
+    def replaced(self) -> list[Message]:
+        """Return the messages that lost their place to another one."""
+        return [message for _, message in self._replaced]
+
+    def first(self, count: int) -> list[Message]:
+        """Return so many messages, in order of arrival."""
+        found = {id(packed): message for packed, message in self._replaced}
+        for node, place in self._nodes():
+            parts = [(1, node.start), (node.last, node.end), *node.slots.items()]
+            messages = [(number, part) for number, part in parts if isinstance(part, tuple)]
+            level = numbers_of(place) if messages else ()
+            for number, packed in messages:
+                found[id(packed)] = unpack(packed, self.uuid, (*level, number))
+        return [found[id(packed)] for packed in self.messages[:count]]
+
+
+def _written(message: Message) -> WrittenMessage:
+    """Return the public form of a message that is not in the tree."""
+    fields = message.copy()
+    fields[TASK_LEVEL_FIELD] = fields.pop(ODD_LEVEL, fields[TASK_LEVEL_FIELD])
+    return WrittenMessage(fields)
 
 
 def _integers(level: list[Any]) -> list[int]:
@@ -306,18 +362,11 @@ def _integers(level: list[Any]) -> list[int]:
         numbers = [int(number) for number in level]
     except (TypeError, ValueError, OverflowError):
         numbers = []
-    if numbers != level or min(numbers) < 1:
+    if not numbers or numbers != level or min(numbers) < 1:
         raise _no_level(level)
     return numbers
 
 
 def _no_level(level: object) -> ValueError:
-    msg = f"task_level is a list of integers from 1 on, such as [2, 1], not {level!r}."
-    return ValueError(msg)
-
-
-def _same(one: Message, two: Message) -> bool:
-    try:
-        return one == two
-    except Exception:  # such as arrays, in messages that were never written
-        return False
+    given = saferepr(level)
+    return ValueError(f"task_level is a list of integers from 1 on, such as [2, 1], not {given}.")

@@ -15,7 +15,7 @@ The errors, each of them directly an `Exception`, as in published Eliot:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Tuple
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -31,6 +31,8 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._packed import ODD_LEVEL, Packed, field_of, pack, same, unpack
+from eliot._safe import printable, saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
 
@@ -47,6 +49,11 @@ __all__ = [
     "WrongTask",
     "WrongTaskLevel",
 ]
+
+
+#: The place of an action: that of the action around it, and the last number of its level; the root
+#: has none. Copies of long levels, one for each action in a deep tree, would need much memory.
+Place = Optional[Tuple[Any, int]]
 
 
 class WrittenMessage:
@@ -157,24 +164,25 @@ class WrittenAction:
     `Parser` and `Task` make them; `from_messages` makes one by hand.
     """
 
-    __slots__ = ("_children", "_end", "_parts", "_place", "_start", "_uuid")
+    __slots__ = ("_children", "_end", "_first", "_last", "_parts", "_place", "_start", "_uuid")
 
+    # Made when they are asked for.
     _children: PVector[WrittenMessage | WrittenAction]
+    _first: WrittenMessage
+    _last: WrittenMessage
 
     def __init__(
         self,
         uuid: str,
-        place: tuple[Sequence[int], int],
-        start: WrittenMessage | None,
-        end: WrittenMessage | None,
-        parts: dict[int, Message | WrittenAction],
+        place: Place,
+        start: Packed | None,
+        end: tuple[int, Packed] | None,
+        parts: dict[int, Packed | WrittenAction],
     ) -> None:
         self._uuid = uuid
-        # A level in or below the action, and how many numbers of it are the action's own: copies
-        # of long levels, one for each action in a deep tree, would need much memory.
         self._place = place
         self._start = start
-        self._end = end
+        self._end = end  # with the last number of its level
         self._parts = parts  # the children by the last number of their level
 
     @classmethod
@@ -217,25 +225,35 @@ class WrittenAction:
         if not given:
             msg = "An action is made of at least one message."
             raise IndexError(msg)
-        numbers = given[0].task_level.as_tuple()[:-1]
-        action = cls(given[0].task_uuid, (numbers, len(numbers)), None, None, {})
+        place = place_of(given[0].task_level.as_tuple()[:-1])
+        action = cls(given[0].task_uuid, place, None, None, {})
         if start_message is not None:
             check_start(start_message)
-            action._start = start_message
+            action._start = _packed(start_message)
         for child in children:
             action._insert(child)
         if end_message is not None:
             check_end(action, end_message)
-            action._end = end_message
+            action._end = end_message.task_level.as_tuple()[-1], _packed(end_message)
         return action
 
     def _insert(self, child: WrittenMessage | WrittenAction) -> None:
-        number = (child.task_level.as_tuple() or (0,))[-1]
-        part = child._logged_dict if isinstance(child, WrittenMessage) else child
-        if self._parts.get(number, part) != part:
+        *place, number = child.task_level.as_tuple() or (0,)
+        taken = number in self._parts and self.task_level == TaskLevel(place)
+        if taken and self._child(number) != child:
             raise DuplicateChild(self, child)
         check_place(self, child)
-        self._parts[number] = part
+        self._parts[number] = _packed(child) if isinstance(child, WrittenMessage) else child
+
+    def _ending(self) -> Packed | None:
+        return None if self._end is None else self._end[1]
+
+    def _child(self, number: int) -> WrittenMessage | WrittenAction:
+        part = self._parts[number]
+        return part if isinstance(part, WrittenAction) else self._message(number, part)
+
+    def _message(self, number: int, packed: Packed) -> WrittenMessage:
+        return WrittenMessage(unpack(packed, self._uuid, (*numbers_of(self._place), number)))
 
     @property
     def task_uuid(self) -> str:
@@ -245,48 +263,61 @@ class WrittenAction:
     @property
     def task_level(self) -> TaskLevel:
         """Its place in the tree of that task: one step above its own messages."""
-        numbers, depth = self._place
-        return level_of(tuple(numbers[:depth]))
+        return level_of(numbers_of(self._place))
 
     @property
     def start_message(self) -> WrittenMessage | None:
         """The message that it began with, None if that is not known."""
-        return self._start
+        if self._start is None:
+            return None
+        try:
+            return self._first
+        except AttributeError:
+            self._first = self._message(1, self._start)
+            return self._first
 
     @property
     def end_message(self) -> WrittenMessage | None:
         """The message that says how it ended, None if that is not known."""
-        return self._end
+        if self._end is None:
+            return None
+        try:
+            return self._last
+        except AttributeError:
+            self._last = self._message(*self._end)
+            return self._last
 
     @property
     def action_type(self) -> str | None:
         """Its type, None if neither its start nor its end is known."""
-        return _text(self._start or self._end, ACTION_TYPE_FIELD)
+        return _text(self._start or self._ending(), ACTION_TYPE_FIELD)
 
     @property
     def status(self) -> str | None:
         """`"started"`, `"succeeded"` or `"failed"`; None if neither start nor end is known."""
-        return _text(self._end or self._start, ACTION_STATUS_FIELD)
+        return _text(self._ending() or self._start, ACTION_STATUS_FIELD)
 
     @property
     def start_time(self) -> float | None:
         """When it began, in seconds since 1970 (UTC), None if that is not known."""
-        return self._start.timestamp if self._start is not None else None
+        message = self.start_message
+        return None if message is None else message.timestamp
 
     @property
     def end_time(self) -> float | None:
         """When it ended, in seconds since 1970 (UTC), None if that is not known."""
-        return self._end.timestamp if self._end is not None else None
+        message = self.end_message
+        return None if message is None else message.timestamp
 
     @property
     def exception(self) -> str | None:
         """The class of the exception that it failed with, as text, None if it did not fail."""
-        return _text(self._end, EXCEPTION_FIELD)
+        return _text(self._ending(), EXCEPTION_FIELD)
 
     @property
     def reason(self) -> str | None:
         """The text of the exception that it failed with, None if it did not fail."""
-        return _text(self._end, REASON_FIELD)
+        return _text(self._ending(), REASON_FIELD)
 
     @property
     def children(self) -> PVector[WrittenMessage | WrittenAction]:
@@ -296,9 +327,12 @@ class WrittenAction:
         except AttributeError:
             from pyrsistent import pvector
 
-            parts = [self._parts[number] for number in sorted(self._parts)]
+            level, uuid = numbers_of(self._place), self._uuid
             self._children = pvector(
-                part if isinstance(part, WrittenAction) else WrittenMessage(part) for part in parts
+                part
+                if isinstance(part, WrittenAction)
+                else WrittenMessage(unpack(part, uuid, (*level, number)))
+                for number, part in sorted(self._parts.items(), key=_number)
             )
             return self._children
 
@@ -318,7 +352,7 @@ class WrittenAction:
                 counterpart = two._parts[number]
                 if isinstance(part, WrittenAction) and isinstance(counterpart, WrittenAction):
                     pairs.append((part, counterpart))
-                elif part != counterpart:
+                elif not _alike(part, counterpart):
                     return False
         return True
 
@@ -327,53 +361,84 @@ class WrittenAction:
         return (
             self._uuid == other._uuid
             and self._parts.keys() == other._parts.keys()
-            and self._start == other._start
-            and self._end == other._end
+            and _alike(self._start, other._start)
+            and _alike(self._ending(), other._ending())
+            and (self._end is None or other._end is None or self._end[0] == other._end[0])
         )
 
     def __hash__(self) -> int:
         return hash((self._uuid, self.task_level))
 
     def __repr__(self) -> str:
-        return f"<{describe(self)}: {self.status}, {len(self._parts)} children>"
+        return f"<{describe(self)}: {printable(self.status)}, {len(self._parts)} children>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Flat, since trees may be deeper than pickle and deepcopy can follow: inner actions first,
-        # and in an outer one their position in the list.
+        # Flat, since trees may be deeper than pickle and deepcopy can follow: in the place of an
+        # inner action stands its position in the list.
         order: list[WrittenAction] = [self]
         for action in order:
             order.extend(p for p in action._parts.values() if isinstance(p, WrittenAction))
-        order.reverse()
         position = {id(action): number for number, action in enumerate(order)}
-        return _restore, (
-            [
-                (
-                    (action._uuid, action._place, action._start, action._end),
-                    {n: position.get(id(part), part) for n, part in action._parts.items()},
-                )
-                for action in order
-            ],
-        )
+        records = [
+            (a._start, a._end, {n: position.get(id(part), part) for n, part in a._parts.items()})
+            for a in order
+        ]
+        return _restore, (self._uuid, numbers_of(self._place), records)
 
 
-def _restore(records: list[tuple[Any, dict[int, Any]]]) -> WrittenAction:
+def _restore(uuid: str, level: tuple[int, ...], records: list[Any]) -> WrittenAction:
     """Undo `WrittenAction.__reduce__`."""
-    actions: list[WrittenAction] = []
-    for (uuid, place, start, end), parts in records:
-        found = {n: actions[part] if isinstance(part, int) else part for n, part in parts.items()}
-        actions.append(WrittenAction(uuid, place, start, end, found))
-    return actions[-1]
+    actions = [WrittenAction(uuid, None, *record) for record in records]
+    actions[0]._place = place_of(level)
+    for action in actions:  # outer ones first
+        for number, part in action._parts.items():
+            if isinstance(part, int):
+                inner = action._parts[number] = actions[part]
+                inner._place = action._place, number
+    return actions[0]
 
 
-def _text(message: WrittenMessage | None, name: str) -> str | None:
-    text: str | None = None if message is None else message._logged_dict.get(name)
+def place_of(level: Iterable[int]) -> Place:
+    """Return the place with that level."""
+    place: Place = None
+    for number in level:
+        place = place, number
+    return place
+
+
+def numbers_of(place: Place) -> tuple[int, ...]:
+    """Return the level of a place."""
+    numbers = []
+    while place is not None:
+        place, number = place
+        numbers.append(number)
+    return tuple(reversed(numbers))
+
+
+def _number(item: tuple[int, object]) -> int:
+    return item[0]
+
+
+def _packed(message: WrittenMessage) -> Packed:
+    return pack(with_list(message._logged_dict))
+
+
+def _alike(one: Any, two: Any) -> bool:
+    """Compare two packed messages, or what may be in the place of one."""
+    if isinstance(one, tuple) and isinstance(two, tuple):
+        return same(one, two)
+    return one is two
+
+
+def _text(packed: Packed | None, name: str) -> str | None:
+    text: str | None = field_of(packed, name)
     return text
 
 
 def copy_of(message: Any) -> Message:
     """Copy a message into a dictionary of our own."""
     if not isinstance(message, Mapping):
-        msg = f"A message is a dictionary, not {message!r}."
+        msg = f"A message is a dictionary, not {saferepr(message)}."
         raise TypeError(msg)
     fields: Message = dict(message)  # pyright: ignore[reportUnknownArgumentType] - any mapping
     return fields
@@ -387,6 +452,15 @@ def read_level(message: Message) -> TaskLevel:
     if isinstance(level, list):
         level = [int(n) if isinstance(n, float) and n.is_integer() else n for n in level]
     return TaskLevel(level)
+
+
+def with_list(message: Message) -> Message:
+    """Return a message of which the level is a list; what is no level stays as it is."""
+    level = message[TASK_LEVEL_FIELD]
+    if level.__class__ is list:
+        return message
+    numbers = read_level(message).as_list()
+    return {**message, TASK_LEVEL_FIELD: numbers, ODD_LEVEL: level} if numbers else message
 
 
 def check_start(message: WrittenMessage) -> None:
@@ -407,24 +481,27 @@ def check_place(action: WrittenAction, part: WrittenMessage | WrittenAction) -> 
 
 def check_end(action: WrittenAction, message: WrittenMessage) -> None:
     """Raise an error unless the message can be the last one of the action."""
-    if action.action_type not in (None, _text(message, ACTION_TYPE_FIELD)):
+    if action.action_type not in (None, message._logged_dict.get(ACTION_TYPE_FIELD)):
         raise WrongActionType(action, message)
     check_place(action, message)
-    if _text(message, ACTION_STATUS_FIELD) not in (SUCCEEDED_STATUS, FAILED_STATUS):
+    if message._logged_dict.get(ACTION_STATUS_FIELD) not in (SUCCEEDED_STATUS, FAILED_STATUS):
         raise InvalidStatus(action, message)
 
 
 def describe(part: object) -> str:
     """Say in a few words which message or action this is."""
     if isinstance(part, WrittenAction):
-        return f"action {part.action_type!r} at {part.task_level!r} of task {part.task_uuid!r}"
+        return (
+            f"action {saferepr(part.action_type)} at {saferepr(part.task_level)} "
+            f"of task {saferepr(part.task_uuid)}"
+        )
     if isinstance(part, WrittenMessage):
         fields = part._logged_dict
-        kind = fields.get(ACTION_STATUS_FIELD, "message")
+        kind = printable(fields.get(ACTION_STATUS_FIELD, "message"))
         name = fields.get(ACTION_TYPE_FIELD, fields.get(MESSAGE_TYPE_FIELD))
         level, uuid = fields.get(TASK_LEVEL_FIELD), fields.get(TASK_UUID_FIELD)
-        return f"{kind} {name!r} at {level!r} of task {uuid!r}"
-    return repr(part)
+        return f"{kind} {saferepr(name)} at {saferepr(level)} of task {saferepr(uuid)}"
+    return saferepr(part)
 
 
 def _refusal(error: Exception, why: str) -> str:

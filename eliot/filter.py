@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from datetime import datetime, timedelta
 from json import dumps, loads
-from typing import Any, Callable, Iterable, List, Optional, Protocol, Union
+from typing import Any, Callable, Iterable, List, Optional, Protocol, Sequence, Union
+
+from eliot._lines import is_cut, salvage
+from eliot._safe import printable
 
 __all__ = ["USAGE", "EliotFilter", "main"]
 
@@ -24,7 +28,8 @@ In the expression there are:
   SKIP       the result for which nothing is written
 
 With --skip-errors a line that is not JSON, or for which the expression fails, is reported on
-standard error with its number; without, it ends the program.
+standard error with its number, and Eliot's messages in a damaged line are still read; without, it
+ends the program.
 
 Examples:
 
@@ -94,16 +99,40 @@ class EliotFilter:
             Exception: What the first bad line raises, unless there is somebody to be told.
         """
         for number, line in enumerate(self.incoming, 1):
-            try:
-                result = self._evaluate(loads(line))
-                text = "" if result is self._SKIP else dumps(result, default=_json_default) + "\n"
-            except Exception as error:
-                if self.on_error is None:
-                    raise
+            for message in self._decode(number, line):
+                try:
+                    text = self._convert(message)
+                except Exception as error:
+                    if self.on_error is None:
+                        raise
+                    self.on_error(number, error)
+                    continue
+                if text:
+                    self.output.write(text)
+
+    def _decode(self, number: int, line: Union[str, bytes]) -> Sequence[Any]:
+        """Decode a line; if errors are no end, return what can be read of it."""
+        try:
+            return [loads(line)]
+        except Exception as error:
+            if self.on_error is None:
+                raise
+            if not line.strip():
+                return []
+            messages, rest = salvage(line)
+            if is_cut(line, rest):
+                error = ValueError(f"the line is cut off: {error}")
+            if rest:
                 self.on_error(number, error)
-                continue
-            if text:
-                self.output.write(text)
+            return messages
+
+    def _convert(self, message: Any) -> str:
+        """Return the line to write for a message, or nothing."""
+        result = self._evaluate(message)
+        if result is self._SKIP:
+            return ""
+        text = dumps(result, default=_json_default)
+        return text.replace("\x7f", r"\u007f") + "\n"  # the one control character that JSON leaves
 
     def _evaluate(self, message: Any) -> Any:
         """Evaluate the expression in one namespace, so that inner scopes see the names too."""
@@ -130,8 +159,12 @@ def main(sys: _Process = sys) -> int:
     """
     arguments = sys.argv[1:]
 
+    left_out = 0
+
     def report(number: int, error: Exception) -> None:
-        sys.stderr.write(f"line {number}: {type(error).__name__}: {error}\n")
+        nonlocal left_out
+        left_out += 1
+        sys.stderr.write(f"line {number}: {type(error).__name__}: {printable(error)}\n")
 
     skip_errors = arguments[:1] == ["--skip-errors"]
     if skip_errors:
@@ -140,9 +173,23 @@ def main(sys: _Process = sys) -> int:
         sys.stderr.write(USAGE)
         return 1
     on_error = report if skip_errors else None
-    EliotFilter(arguments[0], sys.stdin, sys.stdout, on_error).run()
+    # As bytes, if possible: a line that is no UTF-8 is one bad line then, not the end.
+    lines = getattr(sys.stdin, "buffer", sys.stdin)
+    EliotFilter(arguments[0], lines, sys.stdout, on_error).run()
+    if left_out:
+        sys.stderr.write(f"left out: {left_out}\n")
     return 0
 
 
+def _program() -> int:
+    """Run `main`; what is in the traceback of an error may come from the log."""
+    try:
+        return main()
+    except Exception:
+        lines = traceback.format_exc().splitlines()
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_program())

@@ -21,6 +21,8 @@ from typing import (
 from eliot._fields import ACTION_TYPE_FIELD, TASK_LEVEL_FIELD, TASK_UUID_FIELD
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
+from eliot._run import Run
+from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
@@ -114,7 +116,7 @@ class Task:
                 tree.extend(message)
                 grown = len(tree.messages)
                 return self if grown == known else Task(tree, grown)
-            earlier = tree.messages[:known]
+            earlier = tree.first(known)
         return Task(Tree.of(earlier), known).add(message)
 
     def _look(self, tree: Tree) -> int:
@@ -132,7 +134,7 @@ class Task:
             known = self._look(tree)
             if known == len(tree.messages):
                 return question(tree)
-            earlier = tree.messages[:known]
+            earlier = tree.first(known)
         return question(Tree.of(earlier))
 
     def _messages(self) -> list[Message]:
@@ -140,7 +142,7 @@ class Task:
         if tree is None:
             return []
         with tree.lock:
-            return tree.messages[: self._look(tree)]
+            return tree.first(self._look(tree))
 
     def _join(self, message: Message) -> bool:
         """Add a message in place, unless somebody has looked at the task; tell if that was done."""
@@ -220,7 +222,7 @@ class Task:
 
         .. versionadded:: 2.0
         """
-        return self._ask(lambda tree: [WrittenMessage(m) for m in tree.replaced], [])
+        return self._ask(lambda tree: list(map(WrittenMessage, tree.replaced())), [])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Task):
@@ -338,7 +340,7 @@ class Parser:
         return [task for _, task in sorted(self._state.incomplete.values(), key=_number)]
 
     @classmethod
-    def parse_stream(  # noqa: C901 - the usual way makes few calls, see Tree.add()
+    def parse_stream(  # noqa: C901 - the usual way makes few calls
         cls,
         iterable: Iterable[Mapping[str, Any]],
         on_error: Callable[[Any, Exception], object] | None = None,
@@ -379,35 +381,35 @@ class Parser:
         older: dict[str, Task] = {}
         grown: dict[str, Task] = {}
         room = _ROOM
-        tree, uuid = None, ""
-        for message in iterable:
+        run = Run()
+        for message in run.others(iterable):
+            tree, run.tree = run.tree, None
             try:
-                if tree is None or message[TASK_UUID_FIELD] != uuid:
-                    uuid = message[TASK_UUID_FIELD]
+                uuid = message[TASK_UUID_FIELD]
+                if tree is None or tree.uuid != uuid:
                     tree = trees.get(uuid)
-                fields = message.copy() if isinstance(message, dict) else dict(message)
+                fields = message if isinstance(message, dict) else dict(message)
                 if tree is not None:
                     if not tree.add(fields):
+                        run.tree = tree
                         continue
                     del trees[uuid]
                     task = Task(tree, None)
                     room -= len(tree.messages) + _TASK_ROOM
-                    tree = None
                 elif uuid in recent or uuid in older:
                     _add_late(fields, uuid, recent if uuid in recent else older, grown)
                     room -= 1
                     continue
                 elif fields[TASK_LEVEL_FIELD] == [1] and fields.get(ACTION_TYPE_FIELD) is None:
-                    task = Task(fields, None)
+                    task = Task(fields.copy(), None)
                     room -= 1 + _TASK_ROOM
                 else:
                     tree = Tree(fields)
                     if tree.complete_since is None:
-                        trees[uuid] = tree
+                        trees[uuid] = run.tree = tree
                         continue
                     task = Task(tree, None)
                     room -= 1 + _TASK_ROOM
-                    tree = None
             except Exception as error:
                 problem = _clearer(message, error)
                 if on_error is None:
@@ -458,11 +460,11 @@ def _add_late(message: Message, uuid: str, home: dict[str, Task], grown: dict[st
 def _uuid_of(message: Any) -> str:
     """Return the task of a message, or say clearly why there is none."""
     if not isinstance(message, Mapping):
-        msg = f"A message is a dictionary, not {message!r}."
+        msg = f"A message is a dictionary, not {saferepr(message)}."
         raise TypeError(msg)
     uuid: Any = message[TASK_UUID_FIELD]
     if not isinstance(uuid, Hashable):
-        msg = f"task_uuid is text, not {uuid!r}."
+        msg = f"task_uuid is text, not {saferepr(uuid)}."
         raise TypeError(msg)
     return uuid  # type: ignore[return-value] # anything that can be a key will do
 

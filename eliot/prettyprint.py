@@ -20,8 +20,8 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
-from eliot._lines import BadLine, read_lines
-from eliot._safe import saferepr
+from eliot._lines import NOT_JSON, BadLine, decode_lines
+from eliot._safe import MAX_TEXT, printable, saferepr
 
 __all__ = ["compact_format", "pretty_format"]
 
@@ -38,14 +38,6 @@ _SHOWN = {r"\n": "\n ", r"\t": "\t"}
 _NAMED = 10
 
 
-def _printable(text: object) -> str:
-    """Escape what could do something to a terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in str(text)
-    )
-
-
 def _time(timestamp: Any, *, local: bool) -> str:
     """Convert seconds since 1970 to ISO 8601; what is no such number is shown as it is."""
     try:
@@ -54,13 +46,13 @@ def _time(timestamp: Any, *, local: bool) -> str:
         utc = datetime.fromtimestamp(timestamp, timezone.utc)
         return utc.replace(tzinfo=None).isoformat("T") + "Z"
     except (TypeError, ValueError, OverflowError, OSError):
-        return _printable(timestamp)
+        return printable(timestamp)
 
 
 def _level(level: Any) -> str:
     if isinstance(level, Sequence) and not isinstance(level, str):
         level = "/" + "/".join(map(str, level))
-    return _printable(level)
+    return printable(level)
 
 
 def _ordered(message: Mapping[str, Any]) -> List[str]:
@@ -90,11 +82,11 @@ def pretty_format(message: Mapping[str, Any], local_timezone: bool = False) -> s
       x: [1]
     """
     lines = [
-        f"{_printable(message[TASK_UUID_FIELD])} -> {_level(message[TASK_LEVEL_FIELD])}",
+        f"{printable(message[TASK_UUID_FIELD])} -> {_level(message[TASK_LEVEL_FIELD])}",
         _time(message[TIMESTAMP_FIELD], local=local_timezone),
     ]
     for field in _ordered(message):
-        name = _printable(field)
+        name = printable(field)
         value = _ESCAPE.sub(lambda found: _SHOWN.get(found[0], found[0]), _pformat(message[field]))
         continuation = "\n" + " " * (len(name) + 2) + "| "
         lines.append(f"  {name}: {value.replace(chr(10), continuation)}")
@@ -103,9 +95,10 @@ def pretty_format(message: Mapping[str, Any], local_timezone: bool = False) -> s
 
 def _pformat(value: object) -> str:
     try:
-        return pprint.pformat(value, width=40)
+        text = pprint.pformat(value, width=40)
     except Exception:
-        return saferepr(value)
+        text = saferepr(value)
+    return "\n".join(map(printable, text.split("\n")))  # objects may have any repr()
 
 
 def compact_format(message: Mapping[str, Any], local_timezone: bool = False) -> str:
@@ -126,35 +119,58 @@ def compact_format(message: Mapping[str, Any], local_timezone: bool = False) -> 
     >>> compact_format({"task_uuid": "u", "task_level": [1, 2], "timestamp": 1443193754, "x": "\n"})
     'u/1/2 2015-09-25T15:09:14Z x="\\n"'
     """
-    fields = " ".join(f"{_printable(name)}={_compact(message[name])}" for name in _ordered(message))
-    place = f"{_printable(message[TASK_UUID_FIELD])}{_level(message[TASK_LEVEL_FIELD])}"
+    fields = " ".join(f"{printable(name)}={_compact(message[name])}" for name in _ordered(message))
+    place = f"{printable(message[TASK_UUID_FIELD])}{_level(message[TASK_LEVEL_FIELD])}"
     return f"{place} {_time(message[TIMESTAMP_FIELD], local=local_timezone)} {fields}"
 
 
 def _compact(value: object) -> str:
     try:
-        return dumps(value, separators=(",", ":"))
+        text = dumps(value, separators=(",", ":"))
     except RecursionError:
-        return dumps(saferepr(value))
+        text = dumps(saferepr(value))
+    return text.replace("\x7f", r"\u007f")  # the one control character that JSON leaves as it is
 
 
-def _render(lines: Iterable[Any], options: argparse.Namespace, bad: List[BadLine]) -> Iterable[str]:
+class _BadLines:
+    """How many lines are no messages, and which."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: List[BadLine] = []
+
+    def add(self, line: BadLine) -> None:
+        self.count += 1
+        if self.count <= _NAMED or line.is_cut():
+            self.named.append(line)
+
+    def summary(self) -> str:
+        named = "; ".join(map(str, self.named))
+        more = self.count - len(self.named)
+        what = (
+            "1 line is no Eliot message"
+            if self.count == 1
+            else f"{self.count} lines are no messages"
+        )
+        return f"{what}: {named}{f'; and {more} more' if more else ''}\n"
+
+
+def _render(lines: Iterable[Any], options: argparse.Namespace, bad: _BadLines) -> Iterable[str]:
     """Convert each line to text, in place; collect those that are no messages."""
     format_message = compact_format if options.compact else pretty_format
-    for item in read_lines(lines):
+    for item in decode_lines(lines, blank=True):
         if isinstance(item, BadLine):
-            bad.append(item)
-            what = "Not JSON" if item.reason == "not JSON" else "Not an Eliot message"
-            yield f"{what}: {item.line!r}\n\n"
+            if item.line.strip():
+                bad.add(item)
+            what = "Not JSON" if item.reason.startswith(NOT_JSON) else "Not an Eliot message"
+            yield f"{what}: {_quoted(item.line)}\n\n"
         else:
             yield format_message(item, options.local_timezone) + "\n"
 
 
-def _summary(bad: List[BadLine]) -> str:
-    named = "; ".join(map(str, bad[:_NAMED]))
-    more = f"; and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-    what = "1 line is no Eliot message" if len(bad) == 1 else f"{len(bad)} lines are no messages"
-    return f"{what}: {named}{more}\n"
+def _quoted(line: bytes) -> str:
+    cut = f"... (cut, {len(line)} bytes in all)" if len(line) > MAX_TEXT else ""
+    return f"{line[:MAX_TEXT]!r}{cut}"
 
 
 def _main(arguments: Optional[List[str]] = None) -> None:
@@ -179,15 +195,15 @@ def _main(arguments: Optional[List[str]] = None) -> None:
         parser.error("there is no standard output")
     if hasattr(stdout, "reconfigure"):  # a terminal may lack a character
         stdout.reconfigure(errors="backslashreplace")
-    bad: List[BadLine] = []
+    bad = _BadLines()
     try:
         for text in _render(lines, options, bad):
             stdout.write(text)
         stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-    if bad and sys.stderr is not None:
-        sys.stderr.write(_summary(bad))
+    if bad.count and sys.stderr is not None:
+        sys.stderr.write(bad.summary())
 
 
 if __name__ == "__main__":

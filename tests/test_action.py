@@ -833,7 +833,7 @@ class TestTaskId:
 
         assert [([1], "eliot:remote_task", "started")] == outline(log)
 
-    @given(st.lists(st.integers(min_value=1), max_size=6))
+    @given(st.lists(st.integers(min_value=1, max_value=2**63 - 1), max_size=6))
     def test_there_and_back(self, level: List[int]) -> None:
         """What continues an id stands in the slot that the id took."""
         task_id = Action(None, "u", TaskLevel(level), "a").serialize_task_id()
@@ -875,6 +875,52 @@ class TestTaskId:
 
         assert repr(task_id) in str(caught.value)
         assert [] == log
+
+    @pytest.mark.parametrize(
+        "level",
+        [
+            *("1_0", " 1", "1 ", "+1", "-1", "\u0663", "\u00b2", "0", "/1/0", "1\n", "1.", "1e3"),
+            *(str(2**63), "/" + "1" * 5000, "/1" * 1001),
+        ],
+    )
+    def test_odd_levels(self, level: str) -> None:
+        """A level has at most 1000 numbers from 1 on, in plain digits, of 63 bits."""
+        with pytest.raises(ValueError, match="is not a task id"):
+            Action.continue_task(MemoryLogger(), f"u@/{level}")
+
+    @pytest.mark.parametrize(
+        "task_uuid", ["u" * 1001, "\x1b[31m", "u\n", "\x9b", "\u202e", "\ud800"]
+    )
+    def test_odd_uuids(self, task_uuid: str) -> None:
+        """A task uuid has at most 1000 characters, all of them printable."""
+        with pytest.raises(ValueError, match="is not a task id"):
+            Action.continue_task(MemoryLogger(), f"{task_uuid}@/1")
+
+    @pytest.mark.parametrize(
+        ("task_id", "level"),
+        [
+            ("u" * 1000 + "@/1", [1]),
+            (" \u00e9@/1", [1]),
+            ("@//2", [2]),
+            (f"u@/{2**63 - 1}", [2**63 - 1]),
+            ("u@" + "/1" * 1000, [1] * 1000),
+        ],
+    )
+    def test_unusual_but_legal(self, task_id: str, level: List[int]) -> None:
+        """Everything up to these limits is a task id."""
+        action = Action.continue_task(MemoryLogger(), task_id)
+
+        assert (task_id.rpartition("@")[0], TaskLevel(level)) == (
+            action.task_uuid,
+            action._task_level,
+        )
+
+    def test_long_values_are_shortened(self) -> None:
+        """The error does not repeat all of a long value."""
+        with pytest.raises(ValueError, match="'uuu") as caught:
+            Action.continue_task(task_id="u" * 10_000_000)
+
+        assert len(str(caught.value)) < 500
 
     def test_malformed_bytes(self) -> None:
         """Bytes that are not ASCII are refused in the same way."""

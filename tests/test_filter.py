@@ -55,6 +55,27 @@ class TestEliotFilter:
 
         assert '{"b": "\\u00e9", "a": [1, 2]}\n' == output.getvalue()
 
+    def test_output_has_no_control_characters(self) -> None:
+        """The one that JSON leaves as it is, is escaped, too."""
+        output = StringIO()
+        EliotFilter("J", [json.dumps({"\x7f": "\x1b\x7f\x9b\u202e"})], output).run()
+
+        assert '{"\\u007f": "\\u001b\\u007f\\u009b\\u202e"}\n' == output.getvalue()
+
+    def test_damaged_lines(self) -> None:
+        """Messages in a damaged line are filtered, and the rest of it is reported."""
+        output, errors = StringIO(), []
+        good = '{"task_uuid":"u","task_level":[1],"timestamp":1}'
+        EliotFilter(
+            "J['task_uuid']",
+            [good + good, b"\0" + good.encode(), b"", b'"\xff"'],
+            output,
+            on_error=lambda number, error: errors.append(number),
+        ).run()
+
+        assert '"u"\n' * 3 == output.getvalue()
+        assert [2, 4] == errors
+
     def test_datetime(self) -> None:
         """Times can be calculated with, and are written in ISO form."""
         expression = "datetime(2012, 12, 31) + timedelta(days=J)"
@@ -137,12 +158,30 @@ class TestMain:
 
     def test_skip_errors(self) -> None:
         """Bad lines are reported in place, with their numbers; the others are written."""
-        status, out, err = Process(["--skip-errors", "J"], "1\n\nx\n4\n").run()
+        status, out, err = Process(["--skip-errors", "1 / J"], "1\n\nx\n0\n4\n").run()
 
-        assert (0, "1\n4\n") == (status, out)
-        assert [["line 2", "JSONDecodeError"], ["line 3", "JSONDecodeError"]] == [
-            line.split(": ")[:2] for line in err.splitlines()
-        ]
+        assert (0, "1.0\n0.25\n") == (status, out)
+        assert [
+            ["line 3", "JSONDecodeError"],
+            ["line 4", "ZeroDivisionError"],
+            ["left out", "2"],
+        ] == [line.split(": ")[:2] for line in err.splitlines()]
+
+    def test_cut_line(self) -> None:
+        """That a line is cut off is said."""
+        _, out, err = Process(["--skip-errors", "J"], '1\n{"a": "b').run()
+
+        assert "1\n" == out
+        assert err.startswith("line 2: ValueError: the line is cut off: Unterminated string")
+
+    def test_errors_are_escaped(self) -> None:
+        """What the log says does not reach the terminal through an error."""
+        _, _, err = Process(["--skip-errors", "getattr(J, J)"], '"\\u001b[31m"\n').run()
+
+        assert (
+            "line 1: AttributeError: 'str' object has no attribute '\\x1b[31m'\nleft out: 1\n"
+            == err
+        )
 
     def test_as_a_program(self) -> None:
         """Python -m eliot.filter passes on the exit status."""
@@ -155,6 +194,21 @@ class TestMain:
 
         assert (0, ["1"]) == (good.returncode, good.stdout.decode().splitlines())
         assert (1, USAGE.splitlines()) == (bad.returncode, bad.stderr.decode().splitlines())
+
+    def test_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An error ends the program with a traceback in which the log's text is escaped."""
+        monkeypatch.delitem(sys.modules, "eliot.filter")
+        monkeypatch.setattr(sys, "argv", ["filter", "getattr(J, J)"])
+        monkeypatch.setattr(sys, "stdin", StringIO('"\\u001b[31m"'))
+        errors = StringIO()
+        monkeypatch.setattr(sys, "stderr", errors)
+        with pytest.raises(SystemExit) as status:
+            runpy.run_module("eliot.filter", run_name="__main__")
+        lines = errors.getvalue().splitlines()
+
+        assert 1 == status.value.code
+        assert "Traceback (most recent call last):" == lines[0]
+        assert r"AttributeError: 'str' object has no attribute '\x1b[31m'" == lines[-1]
 
     def test_as_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is the same program in this process."""

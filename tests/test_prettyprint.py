@@ -135,6 +135,21 @@ class TestPrettyFormat:
 
         assert "u\\x1b\\n -> /\\x1b\n1970-01-01T00:00:01Z\n  a\\nb: 1\n  \u00e9: 2\n" == text
 
+    def test_repr_of_other_objects(self) -> None:
+        """What an object says of itself is escaped; its lines are kept."""
+
+        class Red:
+            def __repr__(self) -> str:
+                return "\x1b[31m\n\x9b\u2028\tred"
+
+        assert "  k: \\x1b[31m\n   | \\x9b\\u2028\tred\n" == shown(Red())
+
+    def test_degraded(self) -> None:
+        """What the encoder says of values that it had to change is a field like any other."""
+        text = pretty_format(message(**{"eliot:degraded": {"x": "cut"}, "a": 1}))
+
+        assert text.endswith("Z\n  a: 1\n  eliot:degraded: {'x': 'cut'}\n")
+
     def test_value_without_repr(self) -> None:
         """A value that cannot be shown does not hide the others."""
 
@@ -171,6 +186,12 @@ class TestCompactFormat:
             'u/1 2015-09-25T15:09:14Z message_type="m" B="\\u00e9" d={"b":[1,null]} '
             'text="1\\n\\t" zed=null'
         )
+
+    def test_delete(self) -> None:
+        """The control character that JSON leaves as it is, is escaped, too."""
+        text = compact_format(message(**{"k": "\x7f", "\x7f": {"\x7f": 1}}))
+
+        assert 'u/1 2015-09-25T15:09:14Z k="\\u007f" \\x7f={"\\u007f":1}' == text
 
     def test_no_fields(self) -> None:
         """Without fields there is a blank at the end."""
@@ -280,8 +301,8 @@ class TestCommand:
             + PRETTY
         )
         assert errors == (
-            "8 lines are no messages: line 2: not JSON; line 3: without task_level, task_uuid, "
-            "timestamp; line 4: not JSON; line 5: not a JSON object; line 6: not a JSON object; "
+            "7 lines are no messages: line 2: not JSON; line 3: without task_level, task_uuid, "
+            "timestamp; line 5: not a JSON object; line 6: not a JSON object; "
             "line 7: not a JSON object; line 8: not JSON; line 9: not JSON\n"
         )
 
@@ -297,6 +318,28 @@ class TestCommand:
 
         assert errors.startswith("1000 lines are no messages: line 1: not JSON; ")
         assert errors.endswith("; line 10: not JSON; and 990 more\n")
+
+    def test_cut_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """That the log ends in the middle of a line is said, however many bad lines there are."""
+        _, errors = run(monkeypatch, b"x\n" * 1000 + GOOD[:20])
+
+        assert errors.endswith(
+            "; line 10: not JSON; line 1001: not JSON, the log ends in the middle of a line; "
+            "and 990 more\n"
+        )
+
+    def test_long_bad_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not all of a very long line is shown."""
+        output, _ = run(monkeypatch, b"x" * 100_001)
+
+        assert f"Not JSON: b'{'x' * 100_000}'... (cut, 100001 bytes in all)\n\n" == output
+
+    def test_merged_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Messages in one line are shown one by one, then what else is in it."""
+        assert (
+            PRETTY * 2 + "Not JSON: b'oops'\n\n",
+            "1 line is no Eliot message: line 1: not JSON\n",
+        ) == run(monkeypatch, GOOD[:-1] + b"oops" + GOOD)
 
     @pytest.mark.parametrize("options", [[], ["-c"]])
     def test_odd_messages(self, monkeypatch: pytest.MonkeyPatch, options: List[str]) -> None:

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eliot._safe import MAX_TEXT, UNKNOWN, class_name, safe_dictionary, saferepr, safeunicode
+from eliot._safe import (
+    MAX_TEXT,
+    UNKNOWN,
+    class_name,
+    printable,
+    safe_dictionary,
+    saferepr,
+    safeunicode,
+)
 
 
 class Hostile:
@@ -143,3 +151,35 @@ class TestSafeDictionary:
         expected = {repr(key): repr(value) for key, value in dictionary.items()}
 
         assert expected == ast.literal_eval(safe_dictionary(dictionary))
+
+
+class TestPrintable:
+    """Text for terminals."""
+
+    @given(st.text())
+    def test_nothing_that_a_terminal_obeys(self, text: str) -> None:
+        """Whatever the text, only printable characters are left, and a printable text is kept."""
+        shown = printable(text)
+
+        assert shown.isprintable()
+        assert (shown == text) == text.isprintable()
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            *(("\x1b]0;title\x07", r"\x1b]0;title\x07"), ("\r\n\t\0\x08", r"\r\n\t\x00\x08")),
+            *(("\x7f", r"\x7f"), ("\x80\x9b\x9f", r"\x80\x9b\x9f"), ("\ud800", r"\ud800")),
+            ("\u202a\u202b\u202c\u202d\u202e", r"\u202a\u202b\u202c\u202d\u202e"),
+            ("\u2066\u2067\u2068\u2069", r"\u2066\u2067\u2068\u2069"),
+            ("\u200e\u200f\u2028\u2029", r"\u200e\u200f\u2028\u2029"),
+            ("na\u00efve \\ \u4e2d \U0001f600", "na\u00efve \\ \u4e2d \U0001f600"),
+        ],
+    )
+    def test_escapes(self, text: str, shown: str) -> None:
+        """Control characters, direction marks and odd separators are escaped; letters are not."""
+        assert shown == printable(text)
+
+    def test_other_objects(self) -> None:
+        """Anything has a printable text; one that is text already is not cut."""
+        assert ["1", UNKNOWN] == [printable(1), printable(Hostile())]
+        assert "x" * (MAX_TEXT + 1) == printable("x" * (MAX_TEXT + 1))

@@ -168,6 +168,17 @@ class TestPlaces:
         """The level may be a tuple, a vector or text."""
         assert [None, [None, "/1/2", None], None] == levels(task_of(message(level)).root())
 
+    @pytest.mark.parametrize("level", [(1, 2), "/1/2", [1, 2]])
+    @pytest.mark.parametrize("name", ["x", "\0task_level"])
+    def test_levels_stay_as_they_were_written(self, level: Any, name: str) -> None:
+        """Messages and their copies are as they were logged, in whatever form."""
+        task = task_of(message(level, **{name: 1}))
+        part: Any = pickle.loads(pickle.dumps(task.root()))  # noqa: S301 - our own
+        part = part.children[0].children[0]
+
+        assert message(level, **{name: 1}) == part.as_dict()
+        assert TaskLevel([1, 2]) == part.task_level
+
     @pytest.mark.parametrize("level", [[1.0, 2.0], [1.0, 2], [1, 2.0]])
     @pytest.mark.parametrize("before", [[message([1, 1])], []])
     def test_floats(self, before: List[Fields], level: Any) -> None:
@@ -552,16 +563,16 @@ class TestDeepTrees:
     def test_complete_trees_are_freed(self) -> None:
         """A tree that is complete goes away without the garbage collector."""
 
-        class Fields(Dict[str, Any]):
-            """A dictionary that can be watched."""
+        class Value:
+            """A value that can be watched."""
 
-        messages = [Fields(fields) for fields in log(deep_story(20))]
-        watched = [weakref.ref(fields) for fields in messages]
+        messages = [{**fields, "x": Value()} for fields in log(deep_story(20))]
+        watched = [weakref.ref(fields["x"]) for fields in messages]
         tree = Tree.of(messages)
         gc.disable()
         try:
             del tree, messages
-            gone = [fields() is None for fields in watched]
+            gone = [value() is None for value in watched]
         finally:
             gc.enable()
 
