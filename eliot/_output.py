@@ -83,7 +83,7 @@ def log_extractor_failure(failure: BaseException, logger: Optional[LoggerLike] =
 
 def write_traceback(
     logger: Optional[LoggerLike] = None,
-    exc_info: Union[ExcInfo, BaseException, None] = None,
+    exc_info: Union[ExcInfo, BaseException, bool, None] = None,
 ) -> None:
     """
     Log the traceback of an exception that the program deals with.
@@ -101,6 +101,8 @@ def write_traceback(
     ... except ZeroDivisionError:
     ...     write_traceback()
     """
+    if isinstance(exc_info, bool):  # as `logging` has it
+        exc_info = None
     if isinstance(exc_info, BaseException):
         exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
     exception_class, exception, tb = sys.exc_info() if exc_info is None else exc_info

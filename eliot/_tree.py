@@ -37,7 +37,7 @@ from eliot._written import (
     with_list,
 )
 
-__all__ = ["UNKNOWN", "Tree"]
+__all__ = ["UNKNOWN", "Tree", "is_boundary"]
 
 _ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
@@ -79,6 +79,17 @@ class Node:
         self.unfinished = 0
         #: How many children make the action complete.
         self.wanted = UNKNOWN
+
+
+def is_boundary(message: Message) -> bool:
+    """
+    Tell whether a message is the start or the end of an action.
+
+    One that has an action's type as a field of its own, beside a message type, is not.
+    """
+    return message.get(ACTION_TYPE_FIELD) is not None and (
+        ACTION_STATUS_FIELD in message or MESSAGE_TYPE_FIELD not in message
+    )
 
 
 class Tree:
@@ -141,7 +152,7 @@ class Tree:
             level = message[TASK_LEVEL_FIELD]
             if level.__class__ is not list:
                 raise _no_level(level)
-        if message.get(ACTION_TYPE_FIELD) is not None:
+        if message.get(ACTION_TYPE_FIELD) is not None and is_boundary(message):
             return self._add_boundary(message, level, expected=expected)
         if not expected:
             self._go(level)

@@ -155,7 +155,7 @@ def main(sys: _Process = sys) -> int:
         sys: Has `argv`, `stdin`, `stdout` and `stderr`.
 
     Returns:
-        The exit status: 0, or 1 after a wrong number of arguments.
+        The exit status: 0; 1 after a wrong number of arguments; 2 if the expression is none.
     """
     arguments = sys.argv[1:]
 
@@ -175,7 +175,12 @@ def main(sys: _Process = sys) -> int:
     on_error = report if skip_errors else None
     # As bytes, if possible: a line that is no UTF-8 is one bad line then, not the end.
     lines = getattr(sys.stdin, "buffer", sys.stdin)
-    EliotFilter(arguments[0], lines, sys.stdout, on_error).run()
+    try:
+        chosen = EliotFilter(arguments[0], lines, sys.stdout, on_error)
+    except (SyntaxError, ValueError) as error:  # ValueError: NUL characters, before Python 3.12
+        sys.stderr.write(f"not a Python expression: {printable(arguments[0])}: {error}\n{USAGE}")
+        return 2
+    chosen.run()
     if left_out:
         sys.stderr.write(f"left out: {left_out}\n")
     return 0

@@ -18,13 +18,13 @@ from typing import (
     cast,
 )
 
-from eliot._fields import ACTION_TYPE_FIELD, TASK_LEVEL_FIELD, TASK_UUID_FIELD
+from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
 from eliot._run import Run
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel
-from eliot._tree import Tree
+from eliot._tree import Tree, is_boundary
 from eliot._typing import Message
 from eliot._written import WrittenAction, WrittenMessage, copy_of
 
@@ -400,7 +400,7 @@ class Parser:
                     _add_late(fields, uuid, recent if uuid in recent else older, grown)
                     room -= 1
                     continue
-                elif fields[TASK_LEVEL_FIELD] == [1] and fields.get(ACTION_TYPE_FIELD) is None:
+                elif fields[TASK_LEVEL_FIELD] == [1] and not is_boundary(fields):
                     task = Task(fields.copy(), None)
                     room -= 1 + _TASK_ROOM
                 else:

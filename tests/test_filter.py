@@ -183,6 +183,15 @@ class TestMain:
             == err
         )
 
+    @pytest.mark.parametrize("expression", ["J[", "J = 1", "", "J\0"])
+    def test_no_expression(self, expression: str) -> None:
+        """What is no Python expression is named, with the usage and status 2."""
+        status, out, err = Process([expression], "1\n").run()
+
+        assert (2, "") == (status, out)
+        assert err.startswith("not a Python expression: ")
+        assert err.endswith(USAGE)
+
     def test_as_a_program(self) -> None:
         """Python -m eliot.filter passes on the exit status."""
         package = str(Path(eliot.__file__).parents[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing.util
 import os
 import sys
@@ -67,6 +68,7 @@ class TestChild:
         renew_in_child(gone)
         in_child(lambda: renewed.append("called"))
         del gone
+        gc.collect()
         become_child()
         fork_room._CALLED_IN_CHILD.pop()
 

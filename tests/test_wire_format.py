@@ -376,6 +376,23 @@ class TestWhichValueWins:
         )
 
 
+class TestTypesAsFields:
+    """A message that has the type of an action as a field of its own."""
+
+    def test_is_a_message(self, messages: Messages) -> None:
+        """Readers take it for what it is, in an action and alone."""
+        with start_action(action_type="a"):
+            log_message("m", action_type="b")
+        log_message("lone", action_type="c")
+        first, second = Parser.parse_stream(messages)
+        action: Any = first.root()
+        lone: Any = second.root()
+
+        assert ["m"] == [child.contents["message_type"] for child in action.children]
+        assert first.is_complete()
+        assert {"action_type": "c", "message_type": "lone"} == dict(lone.contents)
+
+
 class TestTypesOfAnyKind:
     """Types that are no text are logged as text."""
 
