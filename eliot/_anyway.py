@@ -1,4 +1,4 @@
-"""The second way to JSON: it cannot fail, keeps what can be kept, and says what it could not keep."""
+"""The second way to JSON: it cannot fail, keeps what can be kept, and says what it could not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from eliot._degraded import (
     CUT_ELEMENTS,
     MAX_CHARACTERS,
     MAX_ELEMENTS,
+    RESERVED_ELEMENTS,
+    RESERVED_FIELDS,
     SHORT_TEXT,
     ReenteredError,
     ask,
@@ -108,6 +110,7 @@ class Writer:
         self._open: list[_Open] = []
         self._path: set[int] = set()
         self._budget = self._shared = _Budget()
+        self._reserves = RESERVED_FIELDS
         self._is_message = False
         self._field: str | None = None
         self._names: set[str] = set()  # of the message's fields
@@ -150,7 +153,7 @@ class Writer:
         self._open.append(plain)
         return True
 
-    def _simplify(self, o: Any) -> str | _Open:  # noqa: C901 - one case for each word of JSON
+    def _simplify(self, o: Any) -> str | _Open:  # noqa: C901, PLR0911, PLR0912 - one for each word of JSON
         """Convert step by step, until JSON has a word for it or it is a container."""
         sources: list[Any] = []
         while True:
@@ -265,18 +268,17 @@ class Writer:
         cls: Any = tuple if type(o) is tuple else list
         size = cls.__len__(o)
         kept = self._budget.members(size)
-        return self._each_element(cls.__getitem__(o, slice(kept)), size)
+        total = "" if kept == size else str(size)
+        return self._each_element(cls.__getitem__(o, slice(kept)), total)
 
-    def _each_element(self, items: Iterable[Any], size: int) -> Iterator[tuple[str, Any]]:
+    def _each_element(self, items: Iterable[Any], total: str) -> Iterator[tuple[str, Any]]:
         comma = ""
-        count = 0
         for item in items:
             yield comma, item
             comma = ","
-            count += 1
-        if count < size:
+        if total:
             self._note(TOO_LARGE)
-            yield comma, f"... (cut, {size} elements in all)"
+            yield comma, f"... (cut, {total} elements in all)"
 
     def _members(self, o: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
         """Yield what stands before each value of an object, and the value."""
@@ -284,12 +286,14 @@ class Writer:
         size = dict.__len__(o)
         kept = (_Budget() if is_message else self._budget).members(size)
         if kept == size:
-            items = list(dict.copy(o).items())
+            # A copy is made in one go; of a subclass it would be made by methods of its own.
+            items = list(dict.items(dict.copy(o) if type(o) is dict else o))
             return self._each_member(items, "", is_message=is_message)
         items = list(islice(dict.items(o), kept))
         if is_message:  # which has its place, however many other fields there are
             seen = {key for key, _ in items if type(key) is str}
-            items += [(key, o[key]) for key in PROTECTED_FIELDS - seen if dict.__contains__(o, key)]
+            missing = sorted(PROTECTED_FIELDS - seen)
+            items += [(key, dict.get(o, key)) for key in missing if dict.__contains__(o, key)]
         total = o.total if isinstance(o, Beginning) else str(size)
         return self._each_member(items, total, is_message=is_message)
 
@@ -306,7 +310,7 @@ class Writer:
             if is_message:
                 self._enter(name)
             start = len(self._pieces)
-            yield f"{comma}{encode_basestring(name)}:", value
+            yield f"{comma}{_member(name)}", value
             comma = ","
             if is_message and name == DEGRADED_FIELD:
                 self._earlier, self._earlier_pieces = value, slice(start, len(self._pieces))
@@ -315,7 +319,7 @@ class Writer:
             if is_message:
                 self._enter(name)
             self._note(TOO_LARGE)
-            yield f"{comma}{encode_basestring(name)}:", f"(cut, {total} members in all)"
+            yield f"{comma}{_member(name)}", f"(cut, {total} members in all)"
 
     # --- Marks
 
@@ -329,13 +333,16 @@ class Writer:
             self.notes[name] = self.notes.pop(None)
         if name in PROTECTED_FIELDS:  # there is room for them, however large the others are
             self._budget = _Budget()
+        elif self._reserves and self._shared.elements < RESERVED_ELEMENTS:
+            self._reserves -= 1
+            self._shared.elements = RESERVED_ELEMENTS
 
     def _put_marks(self, marks: dict[str, str]) -> None:
         """Write the marks as a field; if the message has some already, together with them."""
         place = self._earlier_pieces
         if place is None:
             comma = "," if self._names else ""
-            self._pieces.append(f"{comma}{_marks_field(DEGRADED_FIELD)}{_marks(marks)}")
+            self._pieces.append(f"{comma}{_member(DEGRADED_FIELD)}{_marks(marks)}")
             return
         comma = "," if self._pieces[place.start].startswith(",") else ""
         if _are_marks(self._earlier):
@@ -343,14 +350,14 @@ class Writer:
             for name, text in marks.items():
                 texts = [*merged.get(name, text).split("; "), *text.split("; ")]
                 merged[name] = "; ".join(dict.fromkeys(texts))
-            self._pieces[place] = [f"{comma}{_marks_field(DEGRADED_FIELD)}{_marks(merged)}"]
+            self._pieces[place] = [f"{comma}{_member(DEGRADED_FIELD)}{_marks(merged)}"]
         else:
             other = _distinct(DEGRADED_FIELD, _class_name(self._earlier), self._names)
-            self._pieces[place.start] = f"{comma}{_marks_field(other)}"
-            self._pieces.append(f",{_marks_field(DEGRADED_FIELD)}{_marks(marks)}")
+            self._pieces[place.start] = f"{comma}{_member(other)}"
+            self._pieces.append(f",{_member(DEGRADED_FIELD)}{_marks(marks)}")
 
 
-def _marks_field(name: str) -> str:
+def _member(name: str) -> str:
     return f"{encode_basestring(name)}:"
 
 

@@ -1,4 +1,4 @@
-"""What is degraded on the way to JSON: noted where it happens, however deep in the program's code."""
+"""What is degraded on the way to JSON, noted where it happens, and the limits of a message."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ __all__ = [
     "MAX_CHARACTERS",
     "MAX_ELEMENTS",
     "MAX_REENTRIES",
+    "RESERVED_ELEMENTS",
+    "RESERVED_FIELDS",
     "SHORT_TEXT",
     "ReenteredError",
     "ask",
@@ -30,19 +32,31 @@ CUT_ELEMENTS = 50_000
 #: Texts up to this length have `MAX_CHARACTERS` of their own: a long one costs them nothing.
 SHORT_TEXT = 1_000
 
+#: Where a field has used up the elements, so many of those that follow get so many all the same.
+RESERVED_ELEMENTS = 1_000
+RESERVED_FIELDS = 100
+
 #: How often conversions may log within each other, before their values are cut.
 MAX_REENTRIES = 8
 
 
-class _Thread(local):
-    """What one thread is doing."""
+class _State:
+    """What a thread is doing."""
 
-    #: How many conversions it is in.
-    depth = 0
-    #: Collects what the innermost one degrades.
-    notes: Optional[Dict[str, None]] = None
-    #: What has interrupted a conversion, if the fast encoder made an error like others of it.
-    interruption: Optional[BaseException] = None
+    __slots__ = ("depth", "interruption", "notes")
+
+    def __init__(self) -> None:
+        #: How many conversions it is in.
+        self.depth = 0
+        #: Collects what the innermost one degrades.
+        self.notes: Optional[Dict[str, None]] = None
+        #: What has interrupted a conversion: orjson makes an error like others of it.
+        self.interruption: Optional[BaseException] = None
+
+
+class _Thread(local):
+    def __init__(self) -> None:
+        self.state = _State()
 
 
 _thread = _Thread()
@@ -54,8 +68,9 @@ class ReenteredError(Exception):
 
 def note(degradation: str) -> None:
     """Tell whoever has asked, if anybody has, that a value cannot be kept as it is."""
-    if _thread.notes is not None:
-        _thread.notes[degradation] = None
+    notes = _thread.state.notes
+    if notes is not None:
+        notes[degradation] = None
 
 
 def ask(function: Callable[[Any], Any], o: Any) -> Tuple[Any, Dict[str, None]]:
@@ -68,17 +83,18 @@ def ask(function: Callable[[Any], Any], o: Any) -> Tuple[Any, Dict[str, None]]:
     Raises:
         ReenteredError: If conversions that log are too deep within each other already.
     """
-    outer = _thread.notes
-    if _thread.depth >= MAX_REENTRIES:
+    state = _thread.state
+    if state.depth >= MAX_REENTRIES:
         raise ReenteredError
+    outer = state.notes
     notes: Dict[str, None] = {}
-    _thread.notes = notes
-    _thread.depth += 1
+    state.notes = notes
+    state.depth += 1
     try:
         return function(o), notes
     finally:
-        _thread.depth -= 1
-        _thread.notes = outer
+        state.depth -= 1
+        state.notes = outer
 
 
 def strictly(function: Callable[[Any], Any], o: Any) -> Any:
@@ -93,7 +109,7 @@ def strictly(function: Callable[[Any], Any], o: Any) -> Any:
     except Exception:
         raise
     except BaseException as interruption:
-        _thread.interruption = interruption
+        _thread.state.interruption = interruption
         raise
     if notes:
         raise ValueError(*notes)
@@ -102,6 +118,7 @@ def strictly(function: Callable[[Any], Any], o: Any) -> Any:
 
 def pass_on_interruption() -> None:
     """Raise what has interrupted a conversion, such as `KeyboardInterrupt`, if it got lost."""
-    interruption, _thread.interruption = _thread.interruption, None
+    state = _thread.state
+    interruption, state.interruption = state.interruption, None
     if interruption is not None:
         raise interruption

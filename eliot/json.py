@@ -53,12 +53,10 @@ def _encoder_to_default_function(encoder: json.JSONEncoder) -> Callable[[Any], A
 
 def _strict_dumps(o: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """Stand in for `orjson.dumps` where there is no orjson: write what it would, or refuse it."""
-    writer = Writer(default)
-    try:
-        line, _ = writer.write(o)
-    except BaseException:
-        pass_on_interruption()  # the same
-        raise
+    # The writer notices by itself what `strictly` looks for.
+    strict = isinstance(default, MethodType) and default.__func__ is strictly
+    writer = Writer(default.__self__ if strict else default)  # type: ignore[union-attr] # as above
+    line, _ = writer.write(o)
     if writer.refusal is not None:
         raise TypeError(safeunicode(writer.refusal)) from writer.refusal
     if writer.notes:
@@ -115,8 +113,8 @@ def second_way(
 
     Integers over 64 bits become text, keys that are no text become text, lone surrogates become
     visible escapes; cycles, very deep structures and what is too large are cut, and a value that
-    nobody can convert becomes its `repr`. Everything around it stays as it is. A message, that is, a
-    dictionary, gets a field `eliot:degraded`, which says what was done to which field.
+    nobody can convert becomes its `repr`. Everything around it stays as it is. A dictionary, which
+    is a message, gets a field `eliot:degraded` that says what was done to which field.
 
     Args:
         o: The value; usually a message.
@@ -125,9 +123,11 @@ def second_way(
     Returns:
         One line of JSON in UTF-8, without a line break; and what that field says.
 
-    >>> second_way({"big": 2**64})
-    (b'{"big":"18446744073709551616","eliot:degraded":{"big":"integer over 64 bits written as text"}}',
-    {'big': 'integer over 64 bits written as text'})
+    >>> line, marks = second_way({"n": 2**64})
+    >>> line
+    b'{"n":"18446744073709551616","eliot:degraded":{"n":"integer over 64 bits written as text"}}'
+    >>> marks
+    {'n': 'integer over 64 bits written as text'}
 
     .. versionadded:: 2.0
     """
@@ -174,7 +174,9 @@ def encode(o: Any, default: Callable[[Any], Any] | None = json_default) -> bytes
         line = _dumps()(o, fast_default(default))
     except Exception:
         return dumps_anyway(o, default)
-    return dumps_anyway(o, default) if too_large(line) else line
+    if len(line) > SURELY_SMALL and too_large(line):
+        return dumps_anyway(o, default)
+    return line
 
 
 def check_encodable(o: Any, default: Callable[[Any], Any] | None) -> None:

@@ -18,6 +18,11 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")
 
+#: For what has to hold whatever comes: many more examples, where nobody waits for them.
+settings.register_profile(
+    "many", settings.get_profile("unhurried"), max_examples=10_000 if "CI" in os.environ else 200
+)
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 #: What the reason of a skip has to say for CI to accept it: that the thing cannot be had.

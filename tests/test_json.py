@@ -17,9 +17,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eliot.json as encoder
+from eliot._degraded import (
+    CUT_CHARACTERS,
+    CUT_ELEMENTS,
+    MAX_CHARACTERS,
+    MAX_ELEMENTS,
+    MAX_REENTRIES,
+    RESERVED_ELEMENTS,
+    SHORT_TEXT,
+)
+from eliot._fields import (
+    BIG_INTEGER,
+    CYCLE,
+    EQUAL_KEYS,
+    FAILED_CONVERSION,
+    LONE_SURROGATE,
+    NO_TEXT,
+    NO_TEXT_KEY,
+    REENTERED,
+    REFUSED,
+    TOO_DEEP,
+    TOO_LARGE,
+)
 from eliot._jsonable import json_default
+from eliot._safe import UNKNOWN
 from eliot.json import (
     MAX_DEPTH,
+    SURELY_SMALL,
     EliotJSONEncoder,
     _dumps_unicode,
     _encoder_to_default_function,
@@ -28,6 +52,9 @@ from eliot.json import (
     default_function,
     dumps_anyway,
     encode,
+    fast_default,
+    second_way,
+    too_large,
 )
 
 
@@ -276,18 +303,37 @@ class TestBothWays:
 
     @given(VALUES)
     def test_are_alike(self, value: object) -> None:
-        """What orjson writes is what is written without it."""
+        """What orjson writes is what is written without it, and then nothing is degraded."""
         orjson = pytest.importorskip("orjson", reason="no orjson on this interpreter")
+        line, marks = second_way({"value": value}, json_default)
         try:
-            line = orjson.dumps({"value": value}, json_default)
+            fast = orjson.dumps({"value": value}, fast_default(json_default))
         except TypeError:
-            line = dumps_anyway({"value": value}, json_default)
+            fast = None
 
-        assert strict(line) == strict(_strict_dumps({"value": value}, json_default))
+        assert fast is None or (strict(fast), {}) == (strict(line), marks)
+
+    @given(VALUES)
+    def test_stand_in_for_orjson(self, value: object) -> None:
+        """Where there is no orjson, the stand-in refuses exactly what has to be marked."""
+        line, marks = second_way({"value": value}, json_default)
+        try:
+            instead = _strict_dumps({"value": value}, fast_default(json_default))
+        except TypeError:
+            instead = None
+
+        assert instead == (None if marks else line)
 
 
 class TestStrictDumps:
     """The stand-in for orjson."""
+
+    @pytest.mark.parametrize("value", [2**64, {1: 2}, "\ud800", nested(300), [{2: Hostile()}]])
+    def test_refuses_what_it_would_degrade(self, value: object) -> None:
+        """What orjson refuses is refused, within a message and elsewhere."""
+        for o in (value, {"x": value}):
+            with pytest.raises(TypeError):
+                _strict_dumps(o, fast_default(json_default))
 
     def test_refuses_what_nobody_converts(self) -> None:
         """Without a default function, values that JSON lacks are an error."""
@@ -328,9 +374,11 @@ class TestDumpsAnyway:
     )
     def test_degrades_values(self, value: object, expected: object) -> None:
         """A value that JSON lacks becomes text, and all around it stays as it is."""
-        line = dumps_anyway({"before": [1], "value": value, "after": {"a": None}}, json_default)
+        message = {"before": [1], "value": value, "after": {"a": None}}
+        written = strict(dumps_anyway(message, json_default))
 
-        assert {"before": [1], "value": expected, "after": {"a": None}} == strict(line)
+        assert {"value"} >= set(written.pop("eliot:degraded", {}))
+        assert {"before": [1], "value": expected, "after": {"a": None}} == written
 
     def test_takes_huge_integers(self) -> None:
         """There is a text of any integer, though Python may refuse the decimal one."""
@@ -343,7 +391,7 @@ class TestDumpsAnyway:
         value = {1: "integer", "1": "text", 1.5: "float", "1.5": "other text"}
         expected = {"1": "text", "1.5": "other text", "1 (int)": "integer", "1.5 (float)": "float"}
 
-        assert expected == strict(dumps_anyway(value))
+        assert [expected] == strict(dumps_anyway([value]))
 
     def test_cuts_cycles(self) -> None:
         """A structure that contains itself is cut where it begins again."""
@@ -351,7 +399,9 @@ class TestDumpsAnyway:
         mapping: dict[str, Any] = {"sequence": sequence}
         sequence.append(mapping)
 
-        assert {"sequence": [1, "<cycle: dict>"]} == strict(dumps_anyway(mapping))
+        assert {"sequence": [1, "<cycle: dict>"], "eliot:degraded": {"sequence": CYCLE}} == strict(
+            dumps_anyway(mapping)
+        )
         assert [1, {"sequence": "<cycle: list>"}] == strict(dumps_anyway(sequence))
 
     def test_cuts_cycles_of_conversions(self) -> None:
@@ -362,7 +412,7 @@ class TestDumpsAnyway:
 
         node = Node()
 
-        assert {"node": ["<cycle: Node>"]} == strict(dumps_anyway({"node": node}, lambda o: [o]))
+        assert [["<cycle: Node>"]] == strict(dumps_anyway([node], lambda o: [o]))
 
     def test_cuts_endless_conversions(self) -> None:
         """A default function that always returns something new does not go on for ever."""
@@ -471,7 +521,7 @@ class TestEncode:
         ("value", "expected"),
         [
             ({"x": {1}}, b'{"x":[1]}'),
-            ({"x": {1}, 1: 2**64}, b'{"x":[1],"1":"18446744073709551616"}'),
+            ([{"x": {1}, 1: 2**64}], b'[{"x":[1],"1":"18446744073709551616"}]'),
         ],
     )
     def test_takes_anything(self, value: object, expected: bytes) -> None:

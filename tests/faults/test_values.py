@@ -1,0 +1,330 @@
+"""No value costs a message: whatever is logged comes back, and what could not be kept is marked."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import io
+import json
+import sys
+import weakref
+from collections import OrderedDict, UserDict, UserList, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from threading import Event, Thread
+from typing import Any, Callable, Dict, Iterator, List, NoReturn, Tuple
+from unittest.mock import MagicMock, Mock, sentinel
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eliot._fields import DEGRADED_FIELD, FAILED_CONVERSION, NO_TEXT, REFUSED
+from eliot._safe import UNKNOWN
+from eliot.json import MAX_DEPTH, encode, json_default, second_way
+from eliot.parse import Parser
+
+IDENTITY = {"task_uuid": "u", "task_level": [1], "timestamp": 1.5, "message_type": "m"}
+
+
+def fail(*_: object, **__: object) -> NoReturn:
+    """Be code of the program that fails."""
+    raise ZeroDivisionError
+
+
+def lie(*_: object, **__: object) -> Any:
+    """Return what nobody expects: an object that is nothing in particular."""
+    return Nothing()
+
+
+def itself(o: object, *_: object, **__: object) -> Any:
+    """Go round in circles."""
+    return o
+
+
+def recurse(*_: object, **__: object) -> Any:
+    """Never come to an end."""
+    return recurse()
+
+
+class Nothing:
+    """An object that cannot be used for anything."""
+
+    __repr__ = __str__ = fail
+
+
+#: Methods and attributes that code in between may use, all of which may be overridden.
+PROTOCOL = """__repr__ __str__ __hash__ __eq__ __len__ __iter__ __getitem__ __bool__ __int__ __float__
+    __index__ __fspath__ __bytes__ __contains__ __format__ __reversed__ __length_hint__ __getattr__
+    __lt__ __add__ __enter__ __next__ items keys values isoformat _asdict encode decode copy get tolist
+    total_seconds value""".split()
+
+#: What they may be on: the types that JSON and the encoder treat in a way of their own.
+BASES: List[Any] = [
+    *(object, str, int, float, list, dict, tuple, set, frozenset, bytes, bytearray, deque),
+    *(complex, OrderedDict, UserDict, UserList, Exception, PurePosixPath),
+]
+
+
+def hostile_class(
+    base: Any, names: Tuple[str, ...], behave: Callable[..., Any], *, by_class: bool
+) -> Any:
+    """Make a class whose methods of these names, or the same of its class, do something else."""
+    if not by_class:
+        return type("Hostile", (base,), dict.fromkeys(names, behave))
+    meta = type("Meta", (type(base),), dict.fromkeys(set(names) - {"__getattr__"}, behave))
+    return meta("Hostile", (base,), {})
+
+
+def instance(cls: Any) -> Any:
+    """Make an instance past whatever the class does on that."""
+    try:
+        return cls()
+    except Exception:
+        return Nothing()
+
+
+def cyclic(values: List[Any]) -> Any:
+    """Make a list and a dictionary that contain each other, and some values."""
+    mapping: Dict[str, Any] = {"values": values}
+    values.append({"mapping": mapping})
+    return values
+
+
+def nested(depth: int, innermost: object = 1) -> object:
+    """Put a value into lists into lists."""
+    for _ in range(depth):
+        innermost = [innermost]
+    return innermost
+
+
+class Liar:
+    """An object that says it is of another class."""
+
+    def __init__(self, cls: Any) -> None:
+        self._cls = cls
+
+    @property  # type: ignore[misc] # that is the point
+    def __class__(self) -> Any:
+        return self._cls
+
+
+class Reluctant:
+    """An object that has no attributes."""
+
+    __getattribute__ = fail
+
+
+class Growing:
+    """An object that changes the list that it is in while it is looked at."""
+
+    def __init__(self, values: List[Any]) -> None:
+        self._values = values
+
+    def __repr__(self) -> str:
+        self._values.append(1)
+        return "growing"
+
+
+def growing() -> List[Any]:
+    """Make a list that grows while it is written."""
+    values: List[Any] = []
+    values += [Growing(values), 2]
+    return values
+
+
+class Broken(Mapping):  # type: ignore[type-arg] # there are no generic mappings in 3.8
+    """A mapping whose parts fail."""
+
+    __len__ = __iter__ = __getitem__ = fail
+
+
+def dead_proxy() -> Any:
+    """Make a weak reference that is dead."""
+    return weakref.proxy(Nothing())
+
+
+def object_array() -> Any:
+    """Make a NumPy array that contains itself."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return cyclic([])
+    array = numpy.empty(2, dtype=object)
+    array[:] = [array, 2**70]
+    return array
+
+
+#: Values that are degraded whatever is around them.
+DEGRADED: List[Callable[[], Any]] = [
+    Nothing,
+    lambda: 2**64,
+    lambda: -(2**63) - 1,
+    lambda: "a\ud800",
+    lambda: {1: 2},
+    lambda: {"\udfff": 1},
+    lambda: {None: Nothing()},
+    lambda: cyclic([]),
+    lambda: nested(MAX_DEPTH + 10),
+    lambda: ValueError(Nothing()),
+    lambda: {b"": 0},
+    lambda: {PurePosixPath("a"): 1, "a": 2},
+    lambda: deque([Nothing()]),
+    lambda: [{"deep": ({Nothing()},)}],
+    Broken,
+    Reluctant,
+]
+
+#: Values that have a conversion.
+CONVERTED: List[Callable[[], Any]] = [
+    object,
+    lambda: float("nan"),
+    lambda: float("-inf"),
+    lambda: b"\xff",
+    lambda: {1},
+    lambda: deque([1, {2}]),
+    lambda: memoryview(b"abcdef")[::2],
+    lambda: (number for number in [1]),
+    lambda: iter([1]),
+    lambda: io.StringIO("text"),
+    lambda: ctypes.c_int(1),
+    lambda: (ctypes.c_char * 3)(),
+    lambda: sentinel.value,
+    Mock,
+    MagicMock,
+    lambda: OrderedDict(a=UserDict(b=1)),
+    lambda: weakref.proxy(Mock),
+    growing,
+]
+
+#: Values of which all that can be said is that they must not do any harm.
+OTHERS: List[Callable[[], Any]] = [
+    *(lambda cls=cls: Liar(cls) for cls in BASES),  # type: ignore[misc] # mypy cannot infer it
+    *(lambda cls=cls: Mock(spec=cls) for cls in BASES),  # type: ignore[misc] # mypy cannot infer it
+    *(lambda cls=cls: MagicMock(spec=cls) for cls in BASES),  # type: ignore[misc] # as above
+    dead_proxy,
+    object_array,
+]
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=9),
+    lambda values: (
+        st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=3), values, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+class Recipe:
+    """How a value is made: in the test, since Hypothesis looks at what it gives."""
+
+    def __init__(self, make: Callable[..., Any], *arguments: Recipe) -> None:
+        self.make = lambda: make(*(argument.make() for argument in arguments))
+
+
+def made(makers: List[Callable[[], Any]]) -> st.SearchStrategy[Recipe]:
+    """Make one of some values, anew each time."""
+    return st.sampled_from([Recipe(make) for make in makers])
+
+
+def containers(values: st.SearchStrategy[Recipe]) -> st.SearchStrategy[Recipe]:
+    """Put values into lists, cycles, tuples and dictionaries."""
+    several = st.lists(values, max_size=3)
+    return st.builds(
+        lambda make, recipes: Recipe(make, *recipes),
+        st.sampled_from([as_list, as_tuple, as_dictionary, lambda *values: cyclic([*values])]),
+        several,
+    )
+
+
+def as_list(*values: Any) -> Any:
+    """Make a list."""
+    return [*values]
+
+
+def as_tuple(*values: Any) -> Any:
+    """Make a tuple."""
+    return values
+
+
+def as_dictionary(*values: Any) -> Any:
+    """Make a dictionary, whose keys are of all kinds."""
+    return dict(zip(("a", 1, "\ud800"), values))
+
+
+HOSTILE_CLASSES = st.builds(
+    lambda base, names, behave, by_class: Recipe(
+        lambda: hostile_class(base, tuple(names), behave, by_class=by_class)
+    ),
+    st.sampled_from(BASES),
+    st.lists(st.sampled_from(PROTOCOL), min_size=1, max_size=6),
+    st.sampled_from([fail, lie, itself, recurse]),
+    st.booleans(),
+)
+
+HOSTILE = st.recursive(
+    made(DEGRADED)
+    | made(CONVERTED)
+    | made(OTHERS)
+    | HOSTILE_CLASSES
+    | HOSTILE_CLASSES.map(lambda recipe: Recipe(instance, recipe)),
+    containers,
+    max_leaves=3,
+)
+
+#: Names of fields, by what is expected of their values: p for plain, d for degraded, and so on.
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "p1": PLAIN,
+        "d1": made(DEGRADED),
+        "p2": PLAIN,
+        "c1": made(CONVERTED),
+        "h1": HOSTILE,
+        "d2": made(DEGRADED).map(lambda recipe: Recipe(lambda value: [1, {"x": value}], recipe)),
+        "h2": HOSTILE,
+    },
+)
+
+
+def distinct(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Read an object, and refuse one with equal keys."""
+    assert len(pairs) == len(dict(pairs))
+    return dict(pairs)
+
+
+def strictly_read(line: bytes) -> Any:
+    """Read a line as strictly as the standard says, and as orjson does."""
+    assert b"\n" not in line
+    value = json.loads(line.decode("utf-8"), parse_constant=fail, object_pairs_hook=distinct)
+    orjson = sys.modules.get("orjson")
+    if orjson is not None:
+        assert value == orjson.loads(line)
+    return value
+
+
+@given(MESSAGES)
+@settings(settings.get_profile("many"))
+def test_no_message_is_lost(fields: Dict[str, Any]) -> None:
+    """
+    Each message has its line of valid JSON, which the parser takes; plain fields come back as they
+    were, and exactly those that were degraded are marked.
+    """
+    plain = {name: value for name, value in fields.items() if name.startswith("p")}
+    recipes = {name: recipe for name, recipe in fields.items() if name not in plain}
+    fields = {**plain, **{name: recipe.make() for name, recipe in recipes.items()}}
+
+    written = strictly_read(encode({**fields, **IDENTITY}))
+    [task] = Parser.parse_stream([written])
+    marks = written.pop(DEGRADED_FIELD, {})
+
+    assert task.is_complete()
+    assert IDENTITY == {name: written[name] for name in IDENTITY}
+    assert {*fields, *IDENTITY} == set(written)
+    assert plain == {name: written[name] for name in plain}
+    assert {name for name in fields if name[0] == "d"} <= set(marks)
+    assert {name for name in fields if name[0] in "dh"} >= set(marks)
