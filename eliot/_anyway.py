@@ -15,6 +15,7 @@ from eliot._degraded import (
     RESERVED_ELEMENTS,
     RESERVED_FIELDS,
     SHORT_TEXT,
+    TINY_TEXT,
     ReenteredError,
     ask,
 )
@@ -64,7 +65,7 @@ class _Budget:
             if kept > SHORT_TEXT:
                 self.long -= kept
                 return kept
-        kept = min(size, SHORT_TEXT, self.short)
+        kept = min(size, SHORT_TEXT, max(self.short, TINY_TEXT))
         self.short -= kept
         return kept
 

@@ -14,6 +14,7 @@ __all__ = [
     "RESERVED_ELEMENTS",
     "RESERVED_FIELDS",
     "SHORT_TEXT",
+    "TINY_TEXT",
     "ReenteredError",
     "ask",
     "note",
@@ -31,6 +32,9 @@ CUT_ELEMENTS = 50_000
 
 #: Texts up to this length have `MAX_CHARACTERS` of their own: a long one costs them nothing.
 SHORT_TEXT = 1_000
+
+#: So much is kept of every text: to say that it was cut takes as long.
+TINY_TEXT = 40
 
 #: Where a field has used up the elements, so many of those that follow get so many all the same.
 RESERVED_ELEMENTS = 1_000
