@@ -387,6 +387,32 @@ class TestDumpsAnyway:
 
         assert 16**5000 == int(text, 16 if text.startswith("0x") else 10)
 
+    @pytest.mark.skipif(
+        not hasattr(sys, "set_int_max_str_digits"), reason="no such limit on this interpreter"
+    )
+    def test_takes_integers_that_the_program_does_not(self) -> None:
+        """Nor does it matter how long a text the program allows."""
+        digits = sys.get_int_max_str_digits()
+        sys.set_int_max_str_digits(640)
+        try:
+            line = dumps_anyway(10**700)
+        finally:
+            sys.set_int_max_str_digits(digits)
+
+        assert f"{10**700:#x}" == strict(line)
+
+    def test_survives_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An exception where none is expected, such as for want of stack, costs one value."""
+
+        def fail(_: object) -> None:
+            raise RecursionError
+
+        monkeypatch.setattr("eliot._anyway.before_default", fail)
+        line, marks = second_way({"a": 1, "b": {2}})
+
+        assert {"b": FAILED_CONVERSION} == marks
+        assert {"a": 1, "b": UNKNOWN, "eliot:degraded": marks} == strict(line)
+
     def test_keeps_all_items(self) -> None:
         """Keys that would become equal stay apart, and those that are text stay as they are."""
         value = {1: "integer", "1": "text", 1.5: "float", "1.5": "other text"}
@@ -760,7 +786,7 @@ class TestLimits:
 class TestReentry:
     """Code of the program that logs while it converts."""
 
-    @pytest.mark.parametrize("default", [json_default, lambda o: repr(o)])
+    @pytest.mark.parametrize("default", [json_default, repr])
     @pytest.mark.parametrize("broken", [False, True])
     def test_has_an_end(self, default: Any, broken: bool) -> None:
         """An object whose `repr` logs the object itself is cut, and said to be."""
