@@ -33,7 +33,7 @@ from eliot._fields import (
     TOO_DEEP,
     TOO_LARGE,
 )
-from eliot._jsonable import UNSUPPORTED, Beginning, before_default, json_default
+from eliot._jsonable import UNSUPPORTED, Beginning, before_default, json_default, text_of
 from eliot._safe import UNKNOWN, saferepr
 
 __all__ = ["MAX_DEPTH", "Writer"]
@@ -169,7 +169,7 @@ class Writer:
             if not (cls is dict or cls is list or cls is tuple):
                 converted = self._ask(before_default, o)
                 if converted is UNSUPPORTED and issubclass(cls, str):
-                    return encode_basestring(self._fit(str.__str__(o)))
+                    return encode_basestring(self._fit(text_of(o)))
                 if converted is UNSUPPORTED and issubclass(cls, int):
                     return self._integer(int.__add__(o, 0))
             if id(o) in self._path or any(o is source for source in sources):
@@ -242,7 +242,7 @@ class Writer:
         is_text = issubclass(type(key), str)
         if not is_text:
             self._note(NO_TEXT_KEY)
-        name = self._fit(str.__str__(key) if is_text else self._key_text(key))
+        name = self._fit(text_of(key) if is_text else self._key_text(key))
         # 1 and "1" are two keys in Python, and one in JSON; the field of the marks is no number.
         if name in names or (name == DEGRADED_FIELD and not is_text):
             self._note(EQUAL_KEYS)
@@ -254,7 +254,7 @@ class Writer:
         for o in (key, self._ask(json_default, key)):
             cls = type(o)
             if issubclass(cls, str):
-                return str.__str__(o)
+                return text_of(o)
             if cls is float or cls is bool or o is None:
                 return _word(o)
             if issubclass(cls, int):
@@ -288,7 +288,7 @@ class Writer:
         kept = (_Budget() if is_message else self._budget).members(size)
         if kept == size:
             # A copy is made in one go; of a subclass it would be made by methods of its own.
-            items = list(dict.items(dict.copy(o) if type(o) is dict else o))
+            items = list(iter(dict.items(dict.copy(o) if type(o) is dict else o)))
             return self._each_member(items, "", is_message=is_message)
         items = list(islice(dict.items(o), kept))
         if is_message:  # which has its place, however many other fields there are

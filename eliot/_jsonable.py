@@ -24,6 +24,7 @@ __all__ = [
     "native",
     "overridden",
     "register_json_encoder",
+    "text_of",
 ]
 
 Converter = Callable[[Any], Any]
@@ -31,13 +32,19 @@ Converter = Callable[[Any], Any]
 #: What programs have registered, by class.
 _REGISTERED: dict[type, Converter] = {}
 
+
+def text_of(o: str) -> str:
+    """Take the text out of an instance of a subclass."""
+    return str.__getitem__(o, slice(None))
+
+
 #: Classes that orjson converts without asking, and that it can be told to ask for; and how to take
 #: what an instance of a subclass holds, whatever methods that has.
 _PASSED_ON: dict[Any, Converter] = {
-    str: str.__str__,
+    str: text_of,
     int: lambda o: int.__add__(o, 0),
     list: lambda o: list.__getitem__(o, slice(None)),
-    dict: lambda o: dict(dict.items(o)),
+    dict: lambda o: dict(iter(dict.items(o))),  # PyPy would ask the instance, but for iter()
 }
 
 
@@ -71,7 +78,7 @@ def _isoformat(o: Any) -> str:
 
 def _tuple(o: Any) -> Any:
     if not hasattr(o, "_asdict"):
-        return list(tuple.__iter__(o))
+        return list(tuple.__getitem__(o, slice(None)))
     members = o._asdict()
     if isinstance(members, Mapping):
         return members

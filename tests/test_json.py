@@ -553,7 +553,7 @@ class TestMarks:
             ({1: 2, "1": 3}, f"{NO_TEXT_KEY}; {EQUAL_KEYS}"),
             ("\ud800", LONE_SURROGATE),
             ({"\ud800": 1}, LONE_SURROGATE),
-            (nested(MAX_DEPTH), TOO_DEEP),
+            (nested(MAX_DEPTH + 10), TOO_DEEP),
             ("x" * (MAX_CHARACTERS + 1), TOO_LARGE),
             (b"x" * (MAX_CHARACTERS + 1), TOO_LARGE),
             ([1] * (MAX_ELEMENTS + 1), TOO_LARGE),

@@ -24,8 +24,8 @@ from uuid import UUID
 import pytest
 
 from eliot import FileDestination, _jsonable, register_json_encoder
-from eliot._jsonable import UNSUPPORTED, json_default, native
 from eliot._fields import FAILED_CONVERSION
+from eliot._jsonable import UNSUPPORTED, json_default, native
 from eliot._safe import UNKNOWN
 from eliot.json import dumps_anyway, encode
 
@@ -620,18 +620,20 @@ class TestHostileSubclasses:
         """A conversion that gives something else than it should is none."""
 
         class Timeless(datetime):
-            def isoformat(self, *_: object) -> Any:
+            def isoformat(self, sep: str = "", timespec: str = "") -> Any:
                 return 7
 
             def __repr__(self) -> str:
                 return "timeless"
 
         class Fieldless(Tuple[int]):
+            __slots__ = ()
+
             def _asdict(self) -> Any:
                 return 7
 
         assert ["timeless", "(1,)"] == [
-            json_default(Timeless(2024, 1, 1)),  # noqa: DTZ001
+            json_default(Timeless(2024, 1, 1)),
             json_default(Fieldless([1])),
         ]
         assert {"x": FAILED_CONVERSION} == as_logged({"x": Fieldless([1])})["eliot:degraded"]

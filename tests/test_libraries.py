@@ -181,8 +181,7 @@ class TestHalfImported:
         """A value that fails in one that is complete is marked."""
 
         class Hostile:
-            @property
-            def __class__(self) -> Any:
+            def __getattribute__(self, name: str) -> Any:
                 raise ValueError
 
             def __repr__(self) -> str:
