@@ -33,6 +33,22 @@ WARNING_TYPE = "eliot:warning"
 REMOTE_TASK_TYPE = "eliot:remote_task"
 FORKED_TYPE = "eliot:forked"
 
+#: Maps the names of fields that could not be kept as they are to what was done to them: some of
+#: the texts below, with "; " between them.
+DEGRADED_FIELD = "eliot:degraded"
+
+BIG_INTEGER = "integer over 64 bits written as text"
+NO_TEXT_KEY = "key that is no text written as text"
+EQUAL_KEYS = "key renamed, there was one like it"
+LONE_SURROGATE = "lone surrogate written as escape"
+CYCLE = "cycle cut"
+TOO_DEEP = "cut, nested too deep"
+TOO_LARGE = "cut, too large"
+NO_TEXT = "str() or repr() failed"
+FAILED_CONVERSION = "conversion failed"
+REFUSED = "refused by the default function"
+REENTERED = "cut, logged by its own conversion"
+
 #: Routing instructions that may ride among a message's keywords; stripped at the door.
 LOGGER_KEY = "__eliot_logger__"
 SERIALIZER_KEY = "__eliot_serializer__"

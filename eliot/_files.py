@@ -14,7 +14,7 @@ from eliot._safe import saferepr
 from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import JSONDefault, Message
 from eliot.json import (
-    LARGE,
+    SURELY_SMALL,
     _dumps_bytes,
     _dumps_unicode,
     default_function,
@@ -154,7 +154,7 @@ class FileDestination(PClass):
                 plain(message, logger)
                 return
             size = len(line)
-            if size > LARGE:
+            if size > SURELY_SMALL:
                 plain(message, logger)
                 return
             next(sent)

@@ -3,36 +3,116 @@
 from __future__ import annotations
 
 import os
+from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Mapping
 from enum import EnumMeta
+from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
+from eliot._degraded import CUT_CHARACTERS, MAX_CHARACTERS, MAX_ELEMENTS, note
+from eliot._fields import FAILED_CONVERSION, TOO_LARGE
 from eliot._libraries import UNSUPPORTED, by_library, complex_parts
-from eliot._safe import class_name, saferepr, safeunicode
+from eliot._safe import UNKNOWN, class_name, saferepr, safeunicode
 
-__all__ = ["UNSUPPORTED", "json_default", "native", "overridden", "register_json_encoder"]
+__all__ = [
+    "UNSUPPORTED",
+    "Beginning",
+    "before_default",
+    "json_default",
+    "native",
+    "overridden",
+    "register_json_encoder",
+    "text_of",
+]
 
 Converter = Callable[[Any], Any]
 
 #: What programs have registered, by class.
 _REGISTERED: dict[type, Converter] = {}
 
-#: Classes that orjson converts without asking, and that it can be told to ask for.
-_PASSED_ON: tuple[Any, ...] = (str, int, list, dict)
+
+def text_of(o: str) -> str:
+    """Take the text out of an instance of a subclass."""
+    return str.__getitem__(o, slice(None))
+
+
+#: Classes that orjson converts without asking, and that it can be told to ask for; and how to take
+#: what an instance of a subclass holds, whatever methods that has.
+_PASSED_ON: dict[Any, Converter] = {
+    str: text_of,
+    int: lambda o: int.__add__(o, 0),
+    list: lambda o: list.__getitem__(o, slice(None)),
+    dict: lambda o: dict(iter(dict.items(o))),  # PyPy would ask the instance, but for iter()
+}
+
+
+class Beginning(dict):  # type: ignore[type-arg] # there are no generic dictionaries in 3.8
+    """The first members of a mapping that has more of them than a message may have."""
+
+    __slots__ = ("total",)
+
+    #: How many there were, as text.
+    total: str
 
 
 def bytes_text(o: Any) -> str:
     r"""Decode bytes as UTF-8; bytes that are not become visible `\xNN` escapes."""
-    return bytes(o).decode("utf-8", "backslashreplace")
+    view = memoryview(o)
+    if view.nbytes <= MAX_CHARACTERS:
+        return view.tobytes().decode("utf-8", "backslashreplace")
+    note(TOO_LARGE)
+    start = view.cast("B")[:CUT_CHARACTERS] if view.c_contiguous else view.tobytes()
+    # It leaves out the first bytes of a character that was cut in two.
+    text = getincrementaldecoder("utf-8")("backslashreplace").decode(start[:CUT_CHARACTERS])
+    return f"{text}... (cut, {view.nbytes} bytes in all)"
 
 
-def _isoformat(o: Any) -> Any:
-    return o.isoformat()
+def _isoformat(o: Any) -> str:
+    text = o.isoformat()
+    if isinstance(text, str):
+        return text
+    raise TypeError
+
+
+def _tuple(o: Any) -> Any:
+    if not hasattr(o, "_asdict"):
+        return list(tuple.__getitem__(o, slice(None)))
+    members = o._asdict()
+    if isinstance(members, Mapping):
+        return members
+    raise TypeError
+
+
+def _mapping(o: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Make a dictionary of any mapping, though it may have no end."""
+    members = {key: o[key] for key in islice(iter(o), MAX_ELEMENTS + 1)}
+    if len(members) <= MAX_ELEMENTS:
+        return members
+    members = Beginning(members)
+    try:
+        members.total = f"{len(o)}"
+    except Exception:  # endless, or it does not know
+        members.total = f"more than {MAX_ELEMENTS}"
+    return members
 
 
 def _public(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if not name.startswith("_")}
+
+
+def _attributes(o: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Collect those attributes that there are; one that cannot be had does not cost the others."""
+    attributes: dict[str, Any] = {}
+    for name in names:
+        try:
+            if hasattr(o, name):
+                attributes[name] = getattr(o, name)
+        except Exception:
+            note(FAILED_CONVERSION)
+            attributes[name] = UNKNOWN
+    return _public(attributes)
 
 
 def _dataclass(o: Any) -> dict[str, Any]:
@@ -41,8 +121,7 @@ def _dataclass(o: Any) -> dict[str, Any]:
         return _public(vars(o))
     from dataclasses import fields
 
-    names = [field.name for field in fields(o)]
-    return _public({name: getattr(o, name) for name in names if hasattr(o, name)})
+    return _attributes(o, [field.name for field in fields(o)])
 
 
 # By name, so that nothing is imported for the sake of a value that never comes. What orjson
@@ -61,14 +140,15 @@ _CONVERTERS: dict[str, Converter] = {
     "builtins.bytearray": bytes_text,
     "builtins.bytes": bytes_text,
     "builtins.complex": complex_parts,
-    "builtins.float": float,
-    "builtins.frozenset": list,
-    "builtins.mappingproxy": dict,
+    "builtins.float": float.__pos__,
+    # Not what the methods of a subclass say: they may fail, or have no end.
+    "builtins.frozenset": lambda o: list(frozenset.__iter__(o)),
+    "builtins.mappingproxy": _mapping,
     "builtins.memoryview": bytes_text,
-    "builtins.set": list,
-    "builtins.tuple": lambda o: o._asdict() if hasattr(o, "_asdict") else list(o),
+    "builtins.set": lambda o: list(set.__iter__(o)),
+    "builtins.tuple": _tuple,
     "builtins.type": class_name,
-    "collections.deque": list,
+    "collections.deque": lambda o: list(deque.__iter__(o)),
     "datetime.timedelta": lambda o: o.total_seconds(),
     "decimal.Decimal": str,
     "enum.Enum": lambda o: o.value,
@@ -99,7 +179,7 @@ def native(o: Any) -> Any:
     convert = _NATIVE.get(f"{cls.__module__}.{cls.__name__}")
     if convert is not None:
         return convert(o)
-    if "__dataclass_fields__" in vars(cls) and not isinstance(o, (str, int, list, dict)):
+    if "__dataclass_fields__" in vars(cls) and not issubclass(cls, tuple(_PASSED_ON)):
         return _dataclass(o)
     return UNSUPPORTED
 
@@ -108,18 +188,17 @@ def _by_shape(o: Any) -> Any:  # noqa: PLR0911 - one for each shape
     cls = type(o)
     if hasattr(cls, "__fspath__"):
         return os.fspath(o)
-    for base in _PASSED_ON:
-        if isinstance(o, base) and cls is not base:  # orjson asks for subclasses if told to
-            return base(o)
+    for base, contents in _PASSED_ON.items():
+        if issubclass(cls, base) and cls is not base:  # orjson asks for subclasses if told to
+            return contents(o)
     if isinstance(o, Mapping):
-        return dict(o)
+        return _mapping(o)
     if isinstance(o, (BuiltinFunctionType, FunctionType, MethodType)) and o.__module__:
         return f"{o.__module__}.{o.__qualname__}"
     if hasattr(cls, "__dataclass_fields__"):
         return _dataclass(o)
     if hasattr(cls, "__attrs_attrs__"):
-        names = [attribute.name for attribute in cls.__attrs_attrs__]
-        return _public({name: getattr(o, name) for name in names})
+        return _attributes(o, [attribute.name for attribute in cls.__attrs_attrs__])
     return UNSUPPORTED
 
 
@@ -176,7 +255,7 @@ def register_json_encoder(cls: type, encoder: Callable[[Any], Any]) -> None:
     names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
     if isinstance(cls, EnumMeta) or not names.isdisjoint(_NATIVE):
         overridden.hidden = True
-    elif issubclass(cls, _PASSED_ON) or hasattr(cls, "__dataclass_fields__"):
+    elif issubclass(cls, tuple(_PASSED_ON)) or hasattr(cls, "__dataclass_fields__"):
         overridden.askable = True
 
 
@@ -190,6 +269,27 @@ class _Overridden:
 
 
 overridden = _Overridden()
+
+
+def before_default(o: Any) -> Any:
+    """
+    Convert what comes before anybody's default function; the program's own encoder may fail.
+
+    Returns:
+        `UNSUPPORTED` if nothing does.
+    """
+    try:
+        converted = by_registration(o)
+    except Exception:
+        note(FAILED_CONVERSION)
+        converted = UNSUPPORTED
+    if converted is not UNSUPPORTED:
+        return converted
+    try:
+        return native(o)
+    except Exception:
+        note(FAILED_CONVERSION)
+        return saferepr(o)
 
 
 def json_default(o: object) -> Any:
@@ -209,7 +309,8 @@ def json_default(o: object) -> Any:
     for convert in (by_registration, by_library, _by_name, _by_shape):
         try:
             result = convert(o)
-        except Exception:  # noqa: S112 - another way may still work, and the last one always does
+        except Exception:  # another way may still work, and the last one always does
+            note(FAILED_CONVERSION)
             continue
         if result is not UNSUPPORTED:
             return result

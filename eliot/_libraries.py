@@ -128,22 +128,28 @@ def _pydantic(o: Any, pydantic: Any) -> Any:
     return o.model_dump() if hasattr(o, "model_dump") else o.dict()
 
 
-# Consulted only when the application has imported the package: logging never does.
-_LIBRARIES: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
-    ("numpy", _numpy),
-    ("pandas", _pandas),
-    ("polars", _polars),
-    ("pydantic", _pydantic),
-    ("pydantic.v1", _pydantic),
+# Consulted only when the application has imported the package: logging never does. The names are
+# those that the function looks up in it.
+_LIBRARIES: tuple[tuple[str, Callable[[Any, Any], Any], str], ...] = (
+    ("numpy", _numpy, "ndarray datetime64 timedelta64 complexfloating floating void integer bool_"),
+    ("pandas", _pandas, "NaT Timestamp DataFrame Series Index api Interval Period"),
+    ("polars", _polars, "Series DataFrame"),
+    ("pydantic", _pydantic, "BaseModel"),
+    ("pydantic.v1", _pydantic, "BaseModel"),
 )
 
 
 def by_library(o: object) -> Any:
     """Convert a value of one of the libraries, as far as the application has imported them."""
-    for name, convert in _LIBRARIES:
+    for name, convert, needed in _LIBRARIES:
         module = sys.modules.get(name)
         if module is not None:
-            result = convert(o, module)
+            try:
+                result = convert(o, module)
+            except Exception:
+                if all(hasattr(module, name) for name in needed.split()):
+                    raise
+                continue  # another thread is importing it right now, or it is something else
             if result is not UNSUPPORTED:
                 return result
     return UNSUPPORTED

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from eliot._degraded import note
+from eliot._fields import FAILED_CONVERSION, NO_TEXT, TOO_LARGE
+
 __all__ = ["UNKNOWN", "class_name", "printable", "safe_dictionary", "saferepr", "safeunicode"]
 
 #: What stands in for an object that cannot say what it is.
@@ -14,6 +17,7 @@ MAX_TEXT = 100_000
 def _bounded(text: str) -> str:
     if len(text) <= MAX_TEXT:
         return text
+    note(TOO_LARGE)
     return f"{text[:MAX_TEXT]}... (cut, {len(text)} characters in all)"
 
 
@@ -29,6 +33,7 @@ def safeunicode(o: object) -> str:
     try:
         return _bounded(str(o))
     except Exception:
+        note(NO_TEXT)
         return UNKNOWN
 
 
@@ -44,6 +49,7 @@ def saferepr(o: object) -> str:
     try:
         return _bounded(repr(o))
     except Exception:
+        note(NO_TEXT)
         return UNKNOWN
 
 
@@ -76,6 +82,7 @@ def class_name(cls: object) -> str:
     try:
         return f"{cls.__module__}.{cls.__name__}"  # type: ignore[attr-defined] # any object may come
     except Exception:
+        note(FAILED_CONVERSION)
         return saferepr(cls)
 
 

@@ -9,29 +9,27 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from json.encoder import encode_basestring
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
-from eliot._deprecation import warn_deprecated
-from eliot._jsonable import (
-    UNSUPPORTED,
-    by_registration,
-    json_default,
-    native,
-    overridden,
+from eliot._anyway import MAX_DEPTH as MAX_DEPTH  # noqa: PLC0414 - exported
+from eliot._anyway import Writer
+from eliot._degraded import (
+    MAX_CHARACTERS,
+    MAX_ELEMENTS,
+    pass_on_interruption,
+    strictly,
 )
+from eliot._deprecation import warn_deprecated
+from eliot._jsonable import json_default, overridden
 from eliot._libraries import set_max_values as set_max_values  # noqa: PLC0414 - exported
-from eliot._safe import saferepr, safeunicode
+from eliot._safe import safeunicode
 
 # As in published Eliot, to the letter; `encode` and `set_max_values` are public, too.
 __all__ = ["EliotJSONEncoder", "json_default"]
 
-#: Containers nested deeper than this are cut: orjson gives up there.
-MAX_DEPTH = 254
-
-#: A line of more bytes than this may hold more than is kept of one message.
-LARGE = 1_000_000
+#: Lines of up to so many bytes are within all limits.
+SURELY_SMALL = 1_000_000
 
 
 class EliotJSONEncoder(json.JSONEncoder):
@@ -53,209 +51,93 @@ def _encoder_to_default_function(encoder: json.JSONEncoder) -> Callable[[Any], A
     return encoder.default
 
 
-def _encodable(text: str) -> str:
-    """Make each lone surrogate a visible escape."""
-    return str.encode(text, "utf-8", "backslashreplace").decode("utf-8")
-
-
-def _quoted(text: str) -> str:
-    return encode_basestring(_encodable(text))
-
-
-def _integer(number: int) -> str:
-    """Write what 64 bits hold; larger integers become text, since readers would round them."""
-    number = int.__add__(number, 0)  # a subclass may have its own idea of str()
-    if -(2**63) <= number < 2**64:
-        return str(number)
-    try:
-        return f'"{number}"'
-    except ValueError:  # more digits than Python converts
-        return f'"{number:#x}"'
-
-
-#: How to write what JSON has a word for.
-_WORDS: dict[type, Callable[[Any], str]] = {
-    str: _quoted,
-    int: _integer,
-    float: lambda number: repr(number) if isfinite(number) else "null",
-    bool: lambda truth: "true" if truth else "false",
-    type(None): lambda _: "null",
-}
-
-
-def _word(o: Any) -> str | None:
-    """Write what JSON has a word for; `None` for anything else."""
-    write = _WORDS.get(type(o))
-    if write is not None:
-        return write(o)
-    if isinstance(o, str):
-        return _quoted(o)
-    return _integer(o) if isinstance(o, int) else None
-
-
-def _name(key: Any) -> str:
-    """Make text of a dictionary's key: the same as of a value, or its `repr`."""
-    if isinstance(key, str):
-        return _encodable(key)
-    word = _word(key)
-    if word is None:
-        converted = json_default(key)
-        if isinstance(converted, str):
-            return _encodable(converted)
-        word = _word(converted)
-    return word.strip('"') if word is not None else _encodable(saferepr(key))
-
-
-def _members(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield what stands before each value of an object, and the value."""
-    names: set[str] = set()
-    comma = ""
-    # Text first: keys that are text already stay what they are.
-    for key, value in sorted(items, key=lambda item: not isinstance(item[0], str)):
-        name = _name(key)
-        while name in names:  # 1 and "1" are two keys in Python, and one in JSON
-            name = f"{name} ({type(key).__name__})"
-        names.add(name)
-        yield f"{comma}{encode_basestring(name)}:", value
-        comma = ","
-
-
-def _elements(items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what stands before each value of an array, and the value."""
-    comma = ""
-    for item in items:
-        yield comma, item
-        comma = ","
-
-
-class _Open:
-    """A container that is being written: its rest, its brackets, and what it was made from."""
-
-    __slots__ = ("closing", "opening", "rest", "sources")
-
-    def __init__(
-        self, opening: str, rest: Iterator[tuple[str, Any]], closing: str, sources: list[Any]
-    ) -> None:
-        self.opening = opening
-        self.rest = rest
-        self.closing = closing
-        self.sources = sources  # kept alive, or their ids could come again
-
-
-class _Writer:
-    """
-    Write one value as JSON, whatever it is, keeping all of it that can be kept.
-
-    Iterative, since the program may be near its recursion limit already.
-    """
-
-    def __init__(self, default: Callable[[Any], Any] | None) -> None:
-        self._default = _refuse if default is None else default
-        self._pieces: list[str] = []
-        self._open: list[_Open] = []
-        self._path: set[int] = set()
-        #: What the caller's own default function refused a value with.
-        self.refusal: Exception | None = None
-
-    def write(self, o: Any) -> bytes:
-        self._put(self._simplify(o))
-        while self._open:
-            container = self._open[-1]
-            for before, value in container.rest:
-                self._pieces.append(before)
-                write = _WORDS.get(type(value))  # classes that cannot be registered
-                if write is not None:
-                    self._pieces.append(write(value))
-                    continue
-                try:
-                    plain = self._simplify(value)
-                except Exception:
-                    plain = _quoted(saferepr(value))
-                self._put(plain)
-                if isinstance(plain, _Open):
-                    break  # the rest of its own container comes later
-            else:
-                self._pieces.append(container.closing)
-                self._path.difference_update(map(id, container.sources))
-                self._open.pop()
-        return "".join(self._pieces).encode("utf-8")
-
-    def _put(self, plain: str | _Open) -> None:
-        if isinstance(plain, str):
-            self._pieces.append(plain)
-        else:
-            self._pieces.append(plain.opening)
-            self._path.update(map(id, plain.sources))
-            self._open.append(plain)
-
-    def _simplify(self, o: Any) -> str | _Open:
-        """Convert step by step, until JSON has a word for it or it is a container."""
-        sources: list[Any] = []
-        while True:
-            converted = _converted(o)
-            if converted is UNSUPPORTED:
-                word = _word(o)
-                if word is not None:
-                    return word
-            if id(o) in self._path or any(o is source for source in sources):
-                return _quoted(f"<cycle: {type(o).__name__}>")
-            if len(self._open) >= MAX_DEPTH or len(sources) > MAX_DEPTH:
-                return _quoted(f"<{type(o).__name__} nested more than {MAX_DEPTH} deep>")
-            sources.append(o)
-            # Contents are copied as they are now, whatever another thread or a subclass does.
-            if converted is not UNSUPPORTED:
-                o = converted
-            elif isinstance(o, dict):
-                return _Open("{", _members(list(dict.items(o))), "}", sources)
-            elif isinstance(o, list):
-                return _Open("[", _elements(list.copy(o)), "]", sources)
-            elif type(o) is tuple:
-                return _Open("[", _elements(o), "]", sources)
-            else:
-                o = self._convert(o)
-
-    def _convert(self, o: Any) -> Any:
-        """Ask the caller's default function, then Eliot's own."""
-        try:
-            converted = self._default(o)
-            if converted is o:
-                _refuse(o)
-        except Exception as error:
-            self.refusal = self.refusal or error
-            return json_default(o)
-        return converted
-
-
-def _converted(o: Any) -> Any:
-    """Convert what comes before anybody's default function; the program's own encoder may fail."""
-    try:
-        converted = by_registration(o)
-    except Exception:
-        converted = UNSUPPORTED
-    return native(o) if converted is UNSUPPORTED else converted
-
-
-def _refuse(o: Any) -> None:
-    msg = f"Type is not JSON serializable: {type(o).__name__}"
-    raise TypeError(msg)
-
-
 def _strict_dumps(o: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    """Stand in for `orjson.dumps` where there is no orjson, and write just what it would."""
-    writer = _Writer(default)
-    line = writer.write(o)
+    """Stand in for `orjson.dumps` where there is no orjson: write what it would, or refuse it."""
+    # The writer notices by itself what `strictly` looks for.
+    strict = isinstance(default, MethodType) and default.__func__ is strictly
+    writer = Writer(default.__self__ if strict else default)  # type: ignore[union-attr] # as above
+    line, _ = writer.write(o)
     if writer.refusal is not None:
         raise TypeError(safeunicode(writer.refusal)) from writer.refusal
+    if writer.notes:
+        msg = "; ".join(text for texts in writer.notes.values() for text in texts)
+        raise TypeError(msg)
     return line
+
+
+def fast_default(default: Optional[Callable[[Any], Any]]) -> Optional[Callable[[Any], Any]]:
+    """
+    Make the default function for the fast encoder, which has to notice what `json_default` hides.
+
+    It calls the function that it is made from, and raises an exception if an object could not say
+    what it is, for a message that holds one goes the second way. Those that are made from the same
+    function are equal.
+
+    Args:
+        default: A destination's default function, or `None`.
+
+    Returns:
+        The function to hand to orjson.
+
+    >>> fast_default(json_default)({1})
+    [1]
+
+    .. versionadded:: 2.0
+    """
+    return None if default is None else MethodType(strictly, default)
+
+
+def too_large(line: bytes) -> bool:
+    """
+    Tell whether a line may be over the limits of a message, so that the second way has to look.
+
+    Args:
+        line: What the fast way has made. Up to a million bytes of it cost nothing.
+
+    >>> too_large(b'{"x":1}')
+    False
+
+    .. versionadded:: 2.0
+    """
+    return len(line) > SURELY_SMALL and (
+        len(line) > MAX_CHARACTERS
+        or line.count(b",") + line.count(b"[") + line.count(b"{") >= MAX_ELEMENTS
+    )
+
+
+def second_way(
+    o: Any, default: Optional[Callable[[Any], Any]] = None
+) -> Tuple[bytes, Dict[str, str]]:
+    r"""
+    Encode as JSON whatever it is, for what the fast way refused, and tell what was degraded.
+
+    Integers over 64 bits become text, keys that are no text become text, lone surrogates become
+    visible escapes; cycles, very deep structures and what is too large are cut, and a value that
+    nobody can convert becomes its `repr`. Everything around it stays as it is. A dictionary, which
+    is a message, gets a field `eliot:degraded` that says what was done to which field.
+
+    Args:
+        o: The value; usually a message.
+        default: Asked first for values that JSON lacks; if it raises, `json_default` decides.
+
+    Returns:
+        One line of JSON in UTF-8, without a line break; and what that field says.
+
+    >>> line, marks = second_way({"n": 2**64})
+    >>> line
+    b'{"n":"18446744073709551616","eliot:degraded":{"n":"integer over 64 bits written as text"}}'
+    >>> marks
+    {'n': 'integer over 64 bits written as text'}
+
+    .. versionadded:: 2.0
+    """
+    pass_on_interruption()
+    return Writer(default).write(o)
 
 
 def dumps_anyway(o: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     r"""
-    Encode as JSON whatever it is; the second way, for what the fast one refused.
-
-    Integers over 64 bits become text, keys that are no text become text, lone surrogates become
-    visible escapes, cycles and very deep structures are cut, and a value that nobody can convert
-    becomes its `repr`. Everything around it stays as it is.
+    Encode as JSON whatever it is; the first part of what `second_way` returns.
 
     Args:
         o: The value; usually a message.
@@ -264,27 +146,12 @@ def dumps_anyway(o: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     Returns:
         One line of JSON in UTF-8, without a line break.
 
-    >>> dumps_anyway({"big": 2**64, 1: "\ud800"})
-    b'{"big":"18446744073709551616","1":"\\\\ud800"}'
+    >>> dumps_anyway([2**64, "\ud800"])
+    b'["18446744073709551616","\\\\ud800"]'
 
     .. versionadded:: 2.0
     """
-    return _Writer(default).write(o)
-
-
-def second_way(o: Any, default: Callable[[Any], Any] | None) -> tuple[bytes, dict[str, str]]:
-    """Encode (placeholder until the encoder's branch is merged)."""
-    return dumps_anyway(o, default), {}
-
-
-def fast_default(default: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    """Choose (placeholder)."""
-    return default
-
-
-def too_large(line: bytes) -> bool:
-    """Look (placeholder)."""
-    return len(line) > 1_000_000 and False
+    return second_way(o, default)[0]
 
 
 def encode(o: Any, default: Callable[[Any], Any] | None = json_default) -> bytes:
@@ -298,15 +165,18 @@ def encode(o: Any, default: Callable[[Any], Any] | None = json_default) -> bytes
     Returns:
         One line of JSON in UTF-8, without a line break.
 
-    >>> encode({"n": 1, "big": 2**64})
-    b'{"n":1,"big":"18446744073709551616"}'
+    >>> encode({"n": 1, "s": {2}})
+    b'{"n":1,"s":[2]}'
 
     .. versionadded:: 2.0
     """
     try:
-        return _dumps()(o, default)
+        line = _dumps()(o, fast_default(default))
     except Exception:
         return dumps_anyway(o, default)
+    if len(line) > SURELY_SMALL and too_large(line):
+        return dumps_anyway(o, default)
+    return line
 
 
 def check_encodable(o: Any, default: Callable[[Any], Any] | None) -> None:
@@ -323,7 +193,10 @@ def check_encodable(o: Any, default: Callable[[Any], Any] | None) -> None:
     try:
         _dumps()(o, default)
     except Exception:
-        _strict_dumps(o, default)
+        writer = Writer(default)
+        writer.write(o)
+        if writer.refusal is not None:
+            raise TypeError(safeunicode(writer.refusal)) from writer.refusal
 
 
 def default_function(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Dict, Generator, Iterator, List, TypeVar
 
 import pytest
@@ -19,6 +20,13 @@ settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
+
+#: For what has to hold whatever comes: many more examples where nobody waits for them, and fewer of
+#: them on interpreters that need four times as long.
+_MANY = 10_000 if sys.implementation.name == "cpython" else 2_000
+settings.register_profile(
+    "many", settings.get_profile("unhurried"), max_examples=_MANY if "CI" in os.environ else 200
+)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -18,15 +18,16 @@ from io import BytesIO, StringIO
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType, ModuleType
-from typing import Any, Callable, ClassVar, NamedTuple
+from typing import Any, Callable, ClassVar, NamedTuple, Tuple
 from uuid import UUID
 
 import pytest
 
 from eliot import FileDestination, _jsonable, register_json_encoder
+from eliot._fields import FAILED_CONVERSION
 from eliot._jsonable import UNSUPPORTED, json_default, native
 from eliot._safe import UNKNOWN
-from eliot.json import _dumps_bytes, _strict_dumps, dumps_anyway
+from eliot.json import dumps_anyway, encode
 
 UTC = timezone.utc
 
@@ -214,16 +215,12 @@ VALUES: list[tuple[object, object]] = [
 
 def as_logged(value: object) -> Any:
     """Convert a value as destinations do."""
-    try:
-        line = _dumps_bytes(value, json_default)
-    except TypeError:
-        line = dumps_anyway(value, json_default)
-    return json.loads(line)
+    return json.loads(encode(value))
 
 
 def without_orjson(value: object) -> Any:
     """Convert a value as destinations do where there is no orjson."""
-    return json.loads(_strict_dumps(value, json_default))
+    return json.loads(dumps_anyway(value, json_default))
 
 
 class TestValues:
@@ -378,7 +375,7 @@ class TestNumPy:
 
     def test_keys(self, np: Any) -> None:
         """Scalars can be keys."""
-        assert {"1": 2, "0.5": 3} == as_logged({np.int64(1): 2, np.float64(0.5): 3})
+        assert [{"1": 2, "0.5": 3}] == as_logged([{np.int64(1): 2, np.float64(0.5): 3}])
 
     def test_others(self, np: Any) -> None:
         """What else there is becomes text."""
@@ -585,3 +582,74 @@ class TestRegisterJSONEncoder:
         """Wrong arguments are errors that name them."""
         with pytest.raises(TypeError, match=complaint):
             register_json_encoder(cls, encoder)
+
+
+class TestHostileSubclasses:
+    """Instances of subclasses whose own methods cannot be used."""
+
+    @pytest.mark.parametrize(
+        ("base", "arguments", "expected"),
+        [
+            (set, [{1}], [1]),
+            (frozenset, [{1}], [1]),
+            (tuple, [(1, 2)], [1, 2]),
+            (deque, [[1, 2]], [1, 2]),
+            (float, [-0.5], -0.5),
+            (bytes, [b"ab"], "ab"),
+            (bytearray, [b"ab"], "ab"),
+            (str, ["ab"], "ab"),
+            (int, [7], 7),
+            (list, [[1]], [1]),
+            (dict, [{"a": 1}], {"a": 1}),
+        ],
+    )
+    def test_are_written_by_their_contents(self, base: Any, arguments: Any, expected: Any) -> None:
+        """What they hold is written, whatever they say that it is."""
+
+        def fail(*_: object) -> None:
+            raise ValueError
+
+        names = ["__iter__", "__len__", "__float__", "__int__", "__str__", "__bytes__", "__repr__"]
+        names += ["items", "keys", "__getitem__", "__add__", "copy", "__pos__", "__contains__"]
+        value = type("Own", (base,), dict.fromkeys(names, fail))(*arguments)
+
+        assert expected == json_default(value)
+        assert {"x": expected} == as_logged({"x": value}) == without_orjson({"x": value})
+
+    def test_lie(self) -> None:
+        """A conversion that gives something else than it should is none."""
+
+        class Timeless(datetime):
+            def isoformat(self, sep: str = "", timespec: str = "") -> Any:
+                return 7
+
+            def __repr__(self) -> str:
+                return "timeless"
+
+        class Fieldless(Tuple[int]):
+            __slots__ = ()
+
+            def _asdict(self) -> Any:
+                return 7
+
+        assert ["timeless", "(1,)"] == [
+            json_default(Timeless(2024, 1, 1)),
+            json_default(Fieldless([1])),
+        ]
+        assert {"x": FAILED_CONVERSION} == as_logged({"x": Fieldless([1])})["eliot:degraded"]
+
+    def test_keep_their_other_attributes(self) -> None:
+        """An attribute that cannot be had does not cost those that can."""
+        attr = pytest.importorskip("attr")
+
+        @attr.s
+        class Partial:
+            a = attr.ib(default=1)
+            b = attr.ib(default=2)
+
+            def __getattribute__(self, name: str) -> Any:
+                if name == "b":
+                    raise ValueError
+                return super().__getattribute__(name)
+
+        assert {"a": 1, "b": UNKNOWN} == json_default(Partial())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 from typing import Any, Iterator
 
 import pytest
@@ -163,3 +165,31 @@ class TestPydantic:
         model = v1.create_model("model", numbers=(set, ...))
 
         assert {"numbers": [1]} == logged(model(numbers={1}))
+
+
+class TestHalfImported:
+    """Modules that look like one of the libraries."""
+
+    @pytest.mark.parametrize("name", ["numpy", "pandas", "polars", "pydantic"])
+    def test_are_passed_over(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that another thread is importing right now degrades nothing."""
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+
+        assert b'{"value":[1]}' == encode({"value": {1}})
+
+    def test_are_no_excuse(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A value that fails in one that is complete is marked."""
+
+        class Hostile:
+            def __getattribute__(self, name: str) -> Any:
+                raise ValueError
+
+            def __repr__(self) -> str:
+                return "hostile"
+
+        module = ModuleType("pydantic")
+        vars(module)["BaseModel"] = int
+        monkeypatch.setitem(sys.modules, "pydantic", module)
+        written = json.loads(encode({"value": Hostile()}))
+
+        assert {"value": "hostile", "eliot:degraded": {"value": "conversion failed"}} == written
