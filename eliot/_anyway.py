@@ -16,9 +16,9 @@ from eliot._degraded import (
     RESERVED_FIELDS,
     SHORT_TEXT,
     TINY_TEXT,
-    ReenteredError,
     ask,
 )
+from eliot._depth import TooDeepError
 from eliot._fields import (
     BIG_INTEGER,
     CYCLE,
@@ -193,7 +193,7 @@ class Writer:
     def _ask(self, function: Callable[[Any], Any], o: Any) -> Any:
         try:
             converted, notes = ask(function, o)
-        except ReenteredError:
+        except TooDeepError:
             self._note(REENTERED)
             return f"<{_class_name(o)} logged by its own conversion>"
         for text in notes:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from threading import local
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from eliot._depth import within
+
 __all__ = [
     "CUT_CHARACTERS",
     "CUT_ELEMENTS",
     "MAX_CHARACTERS",
     "MAX_ELEMENTS",
-    "MAX_REENTRIES",
     "RESERVED_ELEMENTS",
     "RESERVED_FIELDS",
     "SHORT_TEXT",
     "TINY_TEXT",
-    "ReenteredError",
     "ask",
     "note",
     "pass_on_interruption",
@@ -40,18 +40,13 @@ TINY_TEXT = 40
 RESERVED_ELEMENTS = 1_000
 RESERVED_FIELDS = 100
 
-#: How often conversions may log within each other, before their values are cut.
-MAX_REENTRIES = 8
-
 
 class _State:
     """What a thread is doing."""
 
-    __slots__ = ("depth", "interruption", "notes")
+    __slots__ = ("interruption", "notes")
 
     def __init__(self) -> None:
-        #: How many conversions it is in.
-        self.depth = 0
         #: Collects what the innermost one degrades.
         self.notes: Optional[Dict[str, None]] = None
         #: What has interrupted a conversion: orjson makes an error like others of it.
@@ -64,10 +59,6 @@ class _Thread(local):
 
 
 _thread = _Thread()
-
-
-class ReenteredError(Exception):
-    """The program's code logs what calls it again, and again."""
 
 
 def note(degradation: str) -> None:
@@ -85,19 +76,15 @@ def ask(function: Callable[[Any], Any], o: Any) -> Tuple[Any, Dict[str, None]]:
         What the function returns, and what it has noted, in order.
 
     Raises:
-        ReenteredError: If conversions that log are too deep within each other already.
+        TooDeepError: If it does so too often within each other already.
     """
     state = _thread.state
-    if state.depth >= MAX_REENTRIES:
-        raise ReenteredError
     outer = state.notes
     notes: Dict[str, None] = {}
     state.notes = notes
-    state.depth += 1
     try:
-        return function(o), notes
+        return within(function, o), notes
     finally:
-        state.depth -= 1
         state.notes = outer
 
 

@@ -9,8 +9,9 @@ __all__ = ["MAX_DEPTH", "TooDeepError", "within"]
 
 _T = TypeVar("_T")
 
-#: So often may a destination, serializer or extractor be called inside of the call of another one.
-MAX_DEPTH = 4
+#: So often may a destination, a serializer, an extractor, a `repr` that logs, or whatever else the
+#: program has given to Eliot be called inside of the call of another one.
+MAX_DEPTH = 5
 
 
 class TooDeepError(Exception):
@@ -29,11 +30,11 @@ def within(f: Callable[..., _T], *args: Any) -> _T:
     Call user code from inside of logging.
 
     Args:
-        f: A destination, a serializer, an extractor.
+        f: A destination, a serializer, an extractor, a conversion.
         args: Its arguments.
 
     Raises:
-        TooDeepError: If this is the fifth such call inside of each other, in this thread.
+        TooDeepError: If five such calls are going on already, inside of each other, here.
 
     >>> within(len, "abc")
     3

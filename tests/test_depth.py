@@ -25,10 +25,10 @@ class TestWithin:
             depths.append(depth)
             within(again, depth + 1)
 
-        with pytest.raises(TooDeepError, match=r"^logging inside of logging, 5 deep: <function"):
+        with pytest.raises(TooDeepError, match=r"^logging inside of logging, 6 deep: <function"):
             within(again, 1)
 
-        assert [1, 2, 3, 4] == depths
+        assert [1, 2, 3, 4, 5] == depths
         assert MAX_DEPTH == len(depths)
 
     def test_forgets(self) -> None:
