@@ -38,6 +38,7 @@ from eliot import (
     to_file,
     write_traceback,
 )
+from eliot._losses import Losses
 from eliot.stdlib import EliotHandler, capture_uncaught
 
 Lines = List[Dict[str, Any]]
@@ -294,7 +295,8 @@ class TestSchema:
             {"task_uuid": "u", "task_level": [1], "timestamp": 1.5},
             {**START, "action_type": 1},
             {**START, "action_status": "stopped"},
-            {**MESSAGE, "action_type": "a"},
+            {**MESSAGE, "action_type": "a", "action_status": "over"},
+            {**MESSAGE, "message_type": "eliot:lost", "count": 1},
             {**START, "action_status": "failed"},
             {**START, "action_status": "failed", "exception": "builtins.ValueError"},
             {**MESSAGE, "message_type": "eliot:traceback", "exception": "e", "reason": "r"},
@@ -317,6 +319,17 @@ class TestSchema:
     def test_other_lines_are_refused(self, wrong: Any) -> None:
         """What lacks a field, or has one of another type, is no message."""
         assert not VALIDATOR.is_valid(wrong)
+
+    def test_losses(self) -> None:
+        """What a file says after an outage is of the declared shape."""
+        losses = Losses()
+        losses.add(MESSAGE)
+
+        assert VALIDATOR.is_valid(losses.report("disk full"))
+
+    def test_types_of_actions_in_messages(self) -> None:
+        """A message may have a field of that name."""
+        assert VALIDATOR.is_valid({**MESSAGE, "action_type": "a"})
 
     @given(
         st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.booleans()))
