@@ -389,22 +389,38 @@ def _tell(
     logger: LoggerLike,
     serializer: Optional[Serializer],
 ) -> None:
-    """Give fields their place, and log them."""
-    fields[TIMESTAMP_FIELD] = time.time()
+    """Give fields their place, and log them; if that raises `CRAMPED`, no slot was taken."""
+    if LATER and not do_now():
+        LATER.append((_tell, (place, fields, logger, serializer)))  # or it would come before them
+        return
     if place is None:
         fields[TASK_UUID_FIELD] = new_task_uuid()
+        fields[TIMESTAMP_FIELD] = time.time()
         fields[TASK_LEVEL_FIELD] = [1]
     else:
         # place.stamp(), without a call: this is where every message comes through.
         if place._process is not here.process:
             here.adopt(place)
         fields[TASK_UUID_FIELD] = place._task_uuid
+        fields[TIMESTAMP_FIELD] = time.time()
         fields[TASK_LEVEL_FIELD] = [*place._level, next(place._slots)]
+    # As _send() does it; there was room for other calls from here, so there is for LATER.append().
+    try:
+        if serializer is None and type(logger) is Logger:
+            # Not by its method, which would copy them.
+            logger._destinations.deliver(fields, logger)
+        else:
+            logger.write(fields, serializer)
+    except CRAMPED:
+        LATER.append((logger.write, (fields, serializer)))
+
+
+def _send(fields: Message, logger: LoggerLike, serializer: Optional[Serializer]) -> None:
+    """Log fields that have their place."""
     if LATER:
         do_now()
     try:
         if serializer is None and type(logger) is Logger:
-            # Not by its method, which would copy them.
             logger._destinations.deliver(fields, logger)
         else:
             logger.write(fields, serializer)
@@ -434,7 +450,10 @@ def say(
     else:
         _logger_or_default(logger)  # first, so that what is no logger takes no slot
     fields[MESSAGE_TYPE_FIELD] = _type_text(message_type)
-    _tell(action, fields, logger, serializer)
+    try:
+        _tell(action, fields, logger, serializer)
+    except CRAMPED:
+        LATER.append((_tell, (action, fields, logger, serializer)))
 
 
 def current_action() -> Optional[Action]:
@@ -517,10 +536,14 @@ def begin(
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS
     serializer = None if serializers is None else serializers.start
+    # Its place comes first, whatever room there is for the rest: a start message is number one.
+    fields[TASK_UUID_FIELD] = action._task_uuid
+    fields[TIMESTAMP_FIELD] = time.time()
+    fields[TASK_LEVEL_FIELD] = [*action._level, next(action._slots)]
     try:
-        _tell(action, fields, action._logger, serializer)
+        _send(fields, action._logger, serializer)
     except CRAMPED:
-        LATER.append((_tell, (action, fields, action._logger, serializer)))
+        LATER.append((_send, (fields, action._logger, serializer)))
     return action
 
 
