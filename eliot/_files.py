@@ -225,7 +225,7 @@ def _takes_text(file: Any) -> bool:
         raise RuntimeError(msg)
     if isinstance(file, io.TextIOBase):
         return True
-    if isinstance(file, (io.RawIOBase, io.BufferedIOBase)):
+    if isinstance(file, (io.RawIOBase, io.BufferedIOBase, PathFile)):
         return False
     try:
         file.write(b"")
