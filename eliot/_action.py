@@ -426,11 +426,11 @@ def _no_task_id(given: object) -> str:
 
 def _deliver(fields: Message, logger: LoggerLike, serializer: Optional[Serializer]) -> None:
     """Log fields that have their place, and are used up."""
-    if LATER:
-        do_now()
+    if LATER and not do_now():
+        LATER.append((_deliver, (fields, logger, serializer)))  # or it would come before them
+        return
     try:
         if serializer is None and type(logger) is Logger:
-            # Not by its method, which would copy them.
             logger._destinations.deliver(fields, logger)
         else:
             logger.write(fields, serializer)
@@ -515,7 +515,12 @@ def log_message(
     if place is not None and place.unclear:
         place = current()
     if __eliot_logger__ is not None or place is None or type(message_type) is not str:
-        say(place, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        try:
+            say(place, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        except CRAMPED:
+            LATER.append(
+                (say, (place, message_type, fields, __eliot_logger__, __eliot_serializer__))
+            )
         return
     logger = place._logger
     if place._process is not here.process:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from threading import RLock
-from typing import List, Optional
+from threading import RLock, local
+from typing import List, Optional, Tuple
 
 from eliot._action import Action
 from eliot._context import Place, current
@@ -16,6 +16,10 @@ from eliot._ids import new_task_uuid
 from eliot._tasklevel import TaskLevel
 
 __all__: List[str] = []
+
+
+class _Reserved(local):
+    slot: Optional[Tuple[Place, str, List[int]]] = None
 
 
 class _Fork:
@@ -30,23 +34,23 @@ class _Fork:
     """
 
     def __init__(self) -> None:
-        self.place: Optional[Place] = None
-        self._task_uuid = ""
-        self._level: List[int] = []
-        self.renew()
+        # Threads may fork at the same time; in the child, there is but the one that did.
+        self._reserved = _Reserved()
+        self._begin_child()
 
     def reserve(self) -> None:
         """Take a slot of the current place for the child that is to be forked."""
-        self.place = current()
-        if self.place is not None:
-            self._task_uuid, self._level = self.place.stamp()
-
-    def forget(self) -> None:
-        """Drop what was reserved: this is the parent, and the child has its own copy."""
-        self.place = None
+        self._reserved.slot = None  # or a failure would leave that of another fork
+        place = current()
+        if place is not None:
+            self._reserved.slot = (place, *place.stamp())
 
     def renew(self) -> None:
         """Start a child with a branch of its own, to be made when it is needed."""
+        self._begin_child()
+
+    def _begin_child(self) -> None:
+        self._slot = self._reserved.slot
         self._branch: Optional[Action] = None
         self._lock = RLock()
 
@@ -55,30 +59,32 @@ class _Fork:
         with self._lock:
             branch = self._branch
             if branch is None:
-                branch = self._branch = self._begin(place)
+                branch = self._make(place)
+                self._branch = branch  # first: whoever takes its first message may log here, too
+                self._begin(branch)
         place._task_uuid, place._level, place._slots = (
             branch._task_uuid,
             branch._level,
             branch._slots,
         )
 
-    def _begin(self, place: Place) -> Action:
-        if self.place is None:  # the fork happened outside of any action
-            branch = Action(place._logger, new_task_uuid(), TaskLevel([]), FORKED_TYPE)
-        else:
-            level = TaskLevel(self._level)
-            branch = Action(self.place._logger, self._task_uuid, level, FORKED_TYPE)
+    def _make(self, place: Place) -> Action:
+        if self._slot is None:  # the fork happened outside of any action
+            return Action(place._logger, new_task_uuid(), TaskLevel([]), FORKED_TYPE)
+        here, task_uuid, level = self._slot
+        return Action(here._logger, task_uuid, TaskLevel(level), FORKED_TYPE)
+
+    def _begin(self, branch: Action) -> None:
         branch._start({"pid": os.getpid()})
         atexit.register(branch.finish)
         # The children that multiprocessing forks end without the functions of atexit.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
             util.Finalize(None, lambda: branch.finish(sys.exc_info()[1]), exitpriority=100)
-        return branch
 
     def end(self, place: Place, exception: Optional[BaseException]) -> None:
         """End, in a child, an action of the parent, where it goes on."""
-        if place is self.place:
+        if self._slot is not None and place is self._slot[0]:
             self.adopt(place)
             branch = self._branch
             if branch is not None:
@@ -89,4 +95,4 @@ _fork = _Fork()
 here.adopt = _fork.adopt
 here.end = _fork.end
 in_child(_fork.renew)
-at_fork(before=_fork.reserve, after_in_parent=_fork.forget)
+at_fork(before=_fork.reserve)

@@ -12,7 +12,7 @@ from eliot._context import current
 from eliot._depth import within
 from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD, PROTECTED_FIELDS
 from eliot._fork import renew_in_child
-from eliot._later import LATER, is_cramped
+from eliot._later import LATER, is_cramped, need_room
 from eliot._reports import destination_failure
 from eliot._safe import saferepr
 from eliot._typing import Destination, LoggerLike, Message
@@ -92,7 +92,7 @@ class _Record:
 
     def __init__(self, before: int) -> None:
         self.before = before
-        self.failed = 0
+        self.failed = count()
 
 
 class _Members(List[Destination]):
@@ -158,6 +158,7 @@ class Destinations:
 
     def _renew(self) -> None:
         self._lock = RLock()
+        self._plan()  # another thread may have been in the middle of that
 
     @property
     def _destinations(self) -> List[Destination]:
@@ -205,8 +206,9 @@ class Destinations:
         self._deliver(message, logger)
 
     def _deliver(self, message: Message, logger: LoggerLike | None) -> None:
-        next(self._sent)
+        need_room()  # now, or a destination that has the message would get it again later
         self._give(message, self._way, logger)
+        next(self._sent)
 
     def _give(
         self,
@@ -227,7 +229,10 @@ class Destinations:
                 else:
                     failures.append((destination, error))
         if failures:
-            self._failed(message, logger, failures)
+            try:
+                self._failed(message, logger, failures)
+            except RecursionError:
+                LATER.append((self._failed, (message, logger, failures)))
 
     def _failed(
         self,
@@ -239,11 +244,14 @@ class Destinations:
         for destination, _ in failures:
             record = self._records.get(id(destination))
             if record is not None:  # else it has been removed meanwhile
-                record.failed += 1
+                next(record.failed)
         # A report that fails is not reported in turn: that could go on for ever.
         if message.get(MESSAGE_TYPE_FIELD) != DESTINATION_FAILURE_TYPE:
             for _, failure in failures:
-                _report(message, failure, logger)
+                try:
+                    _report(message, failure, logger)
+                except RecursionError:
+                    LATER.append((_report, (message, failure, logger)))
 
     def status(self) -> Status:
         """
@@ -270,7 +278,7 @@ class Destinations:
         degraded, dropped, waiting, failed = (
             getattr(destination, name, 0) for name in ("degraded", "dropped", "waiting", "failed")
         )
-        failed += record.failed
+        failed += _value(record.failed)
         written = sent - record.before - failed - dropped - waiting
         return DestinationStatus(destination, written, failed, degraded, dropped, waiting)
 

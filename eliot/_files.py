@@ -111,7 +111,7 @@ class FileDestination(PClass):
         sink = self._sink
         if sink is None:
             sink = self._find_sink()
-        if sink.outage is not None:
+        if sink.exclusive or sink.outage is not None:
             sink.append(line)
             return
         # As `append` does it, without its lock: the file itself keeps lines apart.
@@ -138,6 +138,7 @@ class FileDestination(PClass):
             type(self).__call__ is not FileDestination.__call__
             or self._dumps not in (_dumps_bytes, _dumps_unicode)
             or sink is None
+            or sink.exclusive
             or dumps is None
         ):
             return plain
@@ -171,6 +172,11 @@ class FileDestination(PClass):
                     failed(message, logger, [(self, error)])
 
         return deliver
+
+    @property
+    def failed(self) -> int:
+        """How many messages it could not write after the logging call had returned."""
+        return (self._sink or self._find_sink()).late
 
     @property
     def degraded(self) -> int:
@@ -220,7 +226,7 @@ def _takes_text(file: Any) -> bool:
         raise RuntimeError(msg)
     if isinstance(file, io.TextIOBase):
         return True
-    if isinstance(file, (io.RawIOBase, io.BufferedIOBase)):
+    if isinstance(file, (io.RawIOBase, io.BufferedIOBase, PathFile)):
         return False
     try:
         file.write(b"")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import sys
 from collections import deque
-from contextlib import suppress
 from typing import Any, Callable, Deque, Tuple
 
-__all__ = ["CRAMPED", "LATER", "do_now", "is_cramped"]
+from eliot._fork import in_child
+
+__all__ = ["CRAMPED", "LATER", "do_now", "is_cramped", "need_room"]
 
 #: What says that there is no room for another call.
 CRAMPED = (RecursionError, MemoryError)
@@ -32,23 +33,45 @@ def is_cramped() -> bool:
     return depth + ROOM > sys.getrecursionlimit()
 
 
-def do_now() -> None:
-    """Call what waits in `LATER`, in order; what still has no room goes on waiting."""
+def need_room() -> None:
+    """Raise `RecursionError` unless three more calls inside of each other are possible."""
+    _need_two()
+
+
+def _need_two() -> None:
+    len(())
+
+
+def do_now() -> bool:
+    """Call what waits in `LATER`, in order; `False` says that some of it still has no room."""
     global _busy  # noqa: PLW0603 - what is called logs, and comes here again
     if _busy:
-        return
+        return True
     _busy = True
     try:
         for _ in range(len(LATER)):
-            with suppress(Exception):  # another thread was faster, or it fails for other reasons
+            try:
                 f, args = LATER.popleft()
-                try:
-                    f(*args)
-                except CRAMPED:
-                    LATER.appendleft((f, args))
-                    return
+            except IndexError:  # another thread was faster
+                break
+            try:
+                f(*args)
+            except CRAMPED:
+                LATER.appendleft((f, args))
+                break
+            except Exception:  # noqa: S110 - a logger that raises, of somebody who has gone on
+                pass
     finally:
         _busy = False
+    return not LATER
 
 
+def _renew() -> None:
+    """Leave what waits to the parent of this process, which has it, too."""
+    global _busy  # noqa: PLW0603 - another thread of the parent may have been at it
+    _busy = False
+    LATER.clear()
+
+
+in_child(_renew)
 atexit.register(do_now)

@@ -6,6 +6,7 @@ from typing import Optional
 
 from eliot._depth import within
 from eliot._destinations import PROCESS
+from eliot._later import LATER, is_cramped
 from eliot._reports import serialization_failure, serialized_traceback_report
 from eliot._typing import Message, Serializer
 
@@ -40,6 +41,9 @@ class Logger:
             try:
                 within(serializer.serialize, message)
             except Exception as failure:
+                if isinstance(failure, RecursionError) and is_cramped():
+                    LATER.append((self.write, (dictionary, serializer)))
+                    return
                 self.write(serialized_traceback_report(failure))
                 self.write(serialization_failure(message))
                 # Whatever the serializer has left of it: the message keeps its place in the tree.

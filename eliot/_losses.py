@@ -70,7 +70,11 @@ class Losses:
     def add_lines(self, lines: bytes) -> None:
         """Count the messages in lines of JSON."""
         for line in lines.splitlines():
-            self.add(json.loads(line))
+            try:
+                message = json.loads(line)
+            except Exception:  # no JSON, for the program has its own encoder; or no memory
+                message = {}
+            self.add(message)
 
     def report(self, reason: str) -> Message:
         """

@@ -10,12 +10,15 @@ import json
 import os
 import re
 import select
+import stat
 import sys
+from collections import deque
 from contextlib import suppress
 from threading import RLock
-from typing import Any, Callable, Optional, Set, Tuple, Union
+from typing import Any, Callable, Deque, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
+from eliot._depth import MAX_DEPTH
 from eliot._fork import renew_in_child
 from eliot._losses import Losses
 from eliot._safe import class_name, saferepr, safeunicode
@@ -57,8 +60,11 @@ class Sink:
     Attributes:
         file: The file.
         write: For whoever writes one line himself, and then calls `fail` or `resume` if need be.
-        outage: If the file fails at the moment; then only `append` may be used.
+        exclusive: Whether only `append` may be used, for the file may take a part of a line, and
+            the next one must not come in between: pipes, terminals, objects of the program.
+        outage: If the file fails at the moment; then, too, only `append` may be used.
         lost: How many messages it could not take so far.
+        late: How many of these after the logging call had returned.
         degraded: How many messages it took of which a part could not be kept.
     """
 
@@ -70,22 +76,32 @@ class Sink:
     ) -> None:
         self.file = file
         self.write = write
+        self.exclusive = not _is_regular(raw)
         self.outage: Optional[Outage] = None
         self.lost = 0
+        self.late = 0
         self.degraded = 0
         self._raw = raw
         self._torn = False  # whether the file ends in the middle of a line
         self._lock = RLock()
+        self._busy = False
+        self._waiting: Deque[bytes] = deque()
         renew_in_child(self)
 
     def _renew(self) -> None:
         self._lock = RLock()
+        self._busy = False
+        # What is the parent's to write, and its losses, it tells of itself.
+        self._waiting.clear()
         if self.outage is not None:
-            self.outage = Outage(self.outage.reason)  # the parent tells of its losses itself
+            self.outage = Outage(self.outage.reason)
 
     def append(self, lines: bytes) -> None:
         """
         Append one or more lines.
+
+        If this thread is in the middle of that already, since a signal handler logs or the file
+        itself does, they are appended right after.
 
         Args:
             lines: Each ends in a line break.
@@ -94,23 +110,58 @@ class Sink:
             Exception: What the file raises; the lines that are lost are counted then.
         """
         with self._lock:
-            outage = self.outage
-            if outage is None:
-                self.resume(lines, 0)
+            if self._busy:
+                self._waiting.append(lines)
                 return
-            head = b"\n" if self._torn else b""
-            if outage.losses.count:
-                head += encode(outage.losses.report(outage.reason)) + b"\n"
-            done, error = self._attempt(head + lines, 0)
-            if done >= len(head):
-                outage.losses = Losses()  # the others are told of
+            self._busy = True
+            try:
+                self._put(lines)
+            finally:
+                self._busy = False
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Append what has come meanwhile; what a file logs of its own writing not for ever."""
+        for _ in range(MAX_DEPTH):
+            for _ in range(len(self._waiting)):
+                before = self.lost
+                self._busy = True
+                try:
+                    self._put(self._waiting.popleft())
+                except Exception:
+                    self.late += self.lost - before
+                finally:
+                    self._busy = False
+
+    def _put(self, lines: bytes) -> None:
+        outage = self.outage
+        if outage is None:
+            done, error = self._attempt(lines, 0)
             if error is not None:
-                whole = self._end(head + lines, done)
-                self._count(outage, lines[max(0, whole - len(head)) :])
+                self.fail(lines, done, error)
                 raise error
-            self._torn = False
-            self.outage = None
-            _FAILING.discard(self)
+            return
+        head = b"\n" if self._torn else b""
+        if outage.losses.count:
+            head += encode(outage.losses.report(outage.reason)) + b"\n"
+        done, error = self._attempt(head + lines, 0)
+        if done >= len(head):
+            outage.losses = Losses()  # the others are told of
+        if error is not None:
+            whole = self._end(head + lines, done)
+            self._count(outage, lines[max(0, whole - len(head)) :])
+            raise error
+        self._torn = False
+        self.outage = None
+        _FAILING.discard(self)
+
+    def settle(self) -> None:
+        """Write what can be written before the process ends, and tell of the rest on stderr."""
+        with suppress(Exception):
+            self.append(b"")
+        if self.outage is not None and self.outage.losses.count:
+            count = self.outage.losses.count
+            _say(f"{count} messages could not be written to {self.name} before the end")
 
     def resume(self, lines: bytes, done: Optional[int]) -> None:
         """
@@ -138,13 +189,20 @@ class Sink:
             error: Why the others are not.
         """
         with self._lock:
-            outage = self.outage
-            if outage is None:
-                reason = f"{class_name(type(error))}: {safeunicode(error)}"
-                outage = self.outage = Outage(reason)
-                _FAILING.add(self)
-                _say(f"cannot write to {self.name}, messages are lost: {reason}")
-            self._count(outage, lines[self._end(lines, done) :])
+            busy = self._busy
+            self._busy = True
+            try:
+                outage = self.outage
+                if outage is None:
+                    reason = f"{class_name(type(error))}: {safeunicode(error)}"
+                    outage = self.outage = Outage(reason)
+                    _FAILING.add(self)
+                    _say(f"cannot write to {self.name}, messages are lost: {reason}")
+                self._count(outage, lines[self._end(lines, done) :])
+            finally:
+                self._busy = busy
+                if not busy:
+                    self._catch_up()
 
     def _attempt(self, lines: bytes, done: int) -> Tuple[int, Optional[BaseException]]:
         """Write the rest of lines; return how many bytes are written, and what went wrong."""
@@ -158,11 +216,9 @@ class Sink:
 
     def _wait(self) -> int:
         """Wait until a file that does not block takes something; it has taken nothing yet."""
-        files = [] if self._raw is None else [self._raw]
-        # Once: while the file fails, nobody waits for it with each message.
-        patience = PATIENCE if self.outage is None else 0.0
-        _, writable, _ = select.select([], files, [], patience)
-        if not writable:
+        # Not once more for each message: nobody reads.
+        patience = PATIENCE if self.outage is None else 0
+        if self._raw is None or not _is_writable(self._raw.fileno(), patience):
             raise BlockingIOError(errno.EAGAIN, "it takes nothing, and does not block")
         return 0
 
@@ -211,14 +267,27 @@ def _say(text: str) -> None:
         sys.stderr.flush()
 
 
-def _tell_at_exit() -> None:
-    for sink in _FAILING:
-        if sink.outage is not None and sink.outage.losses.count:
-            count = sink.outage.losses.count
-            _say(f"{count} messages could not be written to {sink.name} before the end")
+def _settle_all() -> None:
+    for sink in {*_SINKS.values(), *_FAILING}:
+        sink.settle()
 
 
-atexit.register(_tell_at_exit)
+atexit.register(_settle_all)
+
+
+def _is_regular(file: Union[io.FileIO, PathFile, None]) -> bool:
+    """Tell whether the file is one on a disk: it takes each line as a whole, or it is full."""
+    try:
+        return file is not None and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:  # its descriptor is closed
+        return False
+
+
+def _is_writable(descriptor: int, patience: float) -> bool:
+    """Wait until a descriptor takes something, or for some seconds."""
+    poll = select.poll()  # select() does not know all descriptors
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(patience * 1000))
 
 
 class PathFile:
@@ -312,7 +381,7 @@ def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
         # descriptor is written to, one call for each line, which is faster, too.
         write = raw.write
     if fsync:
-        if raw is None:
+        if raw is None or not _is_regular(raw):
             msg = f"{saferepr(file)} cannot be synchronized with a disk; give a path"
             raise TypeError(msg)
         write = _syncing_writer(write, raw)
@@ -370,7 +439,8 @@ def _syncing_writer(
 ) -> Callable[[bytes], Optional[int]]:
     def write_and_wait(data: bytes) -> Optional[int]:
         written = write(data)
-        os.fsync(raw.fileno())
+        if written == len(data):  # or the rest comes, or fails, first
+            os.fsync(raw.fileno())
         return written
 
     return write_and_wait

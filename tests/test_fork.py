@@ -35,7 +35,7 @@ def _come_back(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
     process = here.process
     yield
     here.process = process
-    _fork.forget()
+    _fork._reserved.slot = None
     _fork.renew()
 
 
@@ -222,11 +222,9 @@ class TestBranch:
         """In the parent, the fork leaves a slot out, and nothing else."""
         with start_action(action_type="a"):
             _fork.reserve()
-            _fork.forget()
             log_message("b")
 
         assert [([1], "a", "started"), ([3], "b", None), ([4], "a", "succeeded")] == seen(messages)
-        assert _fork.place is None
 
     def test_may_end_in_the_child(self, messages: Messages) -> None:
         """An action of the child's own ends as any other."""

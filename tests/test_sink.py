@@ -241,10 +241,10 @@ class TestOutage:
         with pytest.raises(OSError, match="No space left"):
             sink.append(line(1))
         capsys.readouterr()
-        sink_room._tell_at_exit()
+        sink_room._settle_all()
         assert "eliot: 1 messages could not be written to " in capsys.readouterr().err
         sink._renew()  # with nothing to tell
-        sink_room._tell_at_exit()
+        sink_room._settle_all()
 
         assert "" == capsys.readouterr().err
 
