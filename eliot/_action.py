@@ -212,19 +212,16 @@ class Action(Place):
             del self._unfinished  # one atomic step: only one of several threads gets further
         except AttributeError:
             return
+        fields: Message = {}
         try:
             if self._process is not here.process:
                 here.end(self, exception)
                 return
-            if exception is None:
-                fields = self._successFields
-                if fields is None:
-                    fields = {}
-                else:  # what is added later changes nothing that is written
-                    self._successFields = {}
-                fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS
-            else:
+            if exception is not None:
                 fields = self._failure_fields(exception)
+            elif self._successFields is not None:
+                fields = self._successFields
+                self._successFields = {}  # what is added later changes nothing that is written
         except CRAMPED:
             self._unfinished = True
             LATER.append((self.finish, (exception,)))
@@ -233,6 +230,7 @@ class Action(Place):
         serializer: Optional[Serializer] = None
         if serializers is not None:
             serializer = serializers.success if exception is None else serializers.failure
+        fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS if exception is None else FAILED_STATUS
         fields[ACTION_TYPE_FIELD] = self._action_type
         fields[TIMESTAMP_FIELD] = time.time()
         fields[TASK_UUID_FIELD] = self._task_uuid
@@ -252,7 +250,6 @@ class Action(Place):
             _output.log_extractor_failure(failure, self._logger)
         fields[EXCEPTION_FIELD] = class_name(type(exception))
         fields[REASON_FIELD] = safeunicode(exception)
-        fields[ACTION_STATUS_FIELD] = FAILED_STATUS
         return fields
 
     # -- The tree --------------------------------------------------------------------------------
@@ -554,16 +551,17 @@ def begin(
         # What Action() and child() do, from the parts that are at hand here, in half the time, and
         # without a call: the recursion limit may be near.
         action = _new(Action)
+        process = here.process
         if parent is None:
             action._task_uuid = new_task_uuid()
             action._level = ()
         else:
-            if parent._process is not here.process:
+            if parent._process is not process:
                 here.adopt(parent)
             action._task_uuid = parent._task_uuid
             action._level = (*parent._level, next(parent._slots))
         action._logger = _output._DEFAULT_LOGGER if logger is None else logger
-        action._process = here.process
+        action._process = process
         action._slots = count(1)
         action._action_type = action_type if type(action_type) is str else _type_text(action_type)
         if serializers is not None:

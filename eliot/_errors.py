@@ -55,9 +55,10 @@ class ErrorExtraction:
         Returns:
             The fields, in a dictionary of the caller's own, and what went wrong, if anything.
         """
+        registry = self.registry
         for cls in type(exception).__mro__:
-            extractor = self.registry.get(cls)
-            if extractor is not None:
+            if cls in registry:
+                extractor = registry[cls]
                 try:
                     return _checked(extractor, within(extractor, exception)), None
                 # Whatever an extractor raises: the exception that it describes matters more.

@@ -146,7 +146,7 @@ class FileDestination(PClass):
         write = sink.write
 
         def deliver(message: Message, logger: Any) -> None:
-            if sink.outage is not None or overridden.askable or overridden.hidden:
+            if sink.outage is not None or overridden.some:
                 plain(message, logger)
                 return
             try:
@@ -193,7 +193,7 @@ class FileDestination(PClass):
     def _encode(self, message: Message) -> bytes:
         """Encode a message as one line, with its line break."""
         default = self._json_default
-        if not (overridden.askable or overridden.hidden):
+        if not overridden.some:
             try:
                 dumped = self._dumps(message, fast_default(default))
             except Exception:  # noqa: S110 - the second way copes with everything

@@ -254,18 +254,25 @@ def register_json_encoder(cls: type, encoder: Callable[[Any], Any]) -> None:
     _REGISTERED[cls] = encoder
     names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
     if isinstance(cls, EnumMeta) or not names.isdisjoint(_NATIVE):
-        overridden.hidden = True
+        overridden.some = overridden.hidden = True
     elif issubclass(cls, tuple(_PASSED_ON)) or hasattr(cls, "__dataclass_fields__"):
-        overridden.askable = True
+        overridden.some = overridden.askable = True
 
 
 class _Overridden:
-    """Which of the types that orjson converts by itself have a registered encoder."""
+    """
+    Which of the types that orjson converts by itself have a registered encoder.
 
-    #: Some that it can be told to ask for: dataclasses, and subclasses of what JSON has.
-    askable = False
-    #: Some that it cannot, so that it is of no use: enums, dates, times and UUIDs.
-    hidden = False
+    Attributes:
+        some: Any of them.
+        askable: Some that it can be told to ask for: dataclasses, and subclasses of what JSON has.
+        hidden: Some that it cannot, so that it is of no use: enums, dates, times and UUIDs.
+    """
+
+    __slots__ = ("askable", "hidden", "some")
+
+    def __init__(self) -> None:
+        self.some = self.askable = self.hidden = False
 
 
 overridden = _Overridden()

@@ -31,7 +31,8 @@ def safeunicode(o: object) -> str:
     'boom'
     """
     try:
-        return _bounded(str(o))
+        text = str(o)
+        return text if len(text) <= MAX_TEXT else _bounded(text)
     except Exception:
         note(NO_TEXT)
         return UNKNOWN

@@ -566,7 +566,7 @@ class TestAlone:
     def test_asks_registered_encoders(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """So does everything if an encoder is registered for what orjson knows."""
         Logger._destinations.add(FileDestination(file=path))
-        monkeypatch.setattr(overridden, "hidden", True)
+        monkeypatch.setattr(overridden, "some", True)
         Logger().write({"n": 1})
 
         assert b'{"n":1}\n' == path.read_bytes()

@@ -487,8 +487,8 @@ class Loud(str):  # noqa: SLOT000 - as programs do
 @pytest.fixture
 def _fresh_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_jsonable, "_REGISTERED", {})
-    monkeypatch.setattr(_jsonable.overridden, "askable", False)
-    monkeypatch.setattr(_jsonable.overridden, "hidden", False)
+    for flag in ("some", "askable", "hidden"):
+        monkeypatch.setattr(_jsonable.overridden, flag, False)
 
 
 def in_a_file(value: Any, **arguments: Any) -> Any:
