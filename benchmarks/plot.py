@@ -109,6 +109,7 @@ def run_table(results: dict[str, Any]) -> Table:
 def notes_table(results: dict[str, Any]) -> Table:
     """List what is missing in the tables, and why."""
     rows = [[topic, cell(note)] for topic, result in results.items() for note in result["notes"]]
+    rows = rows or [["", "nothing"]]
     return Table("notes", "What was left out", ["topic", "what"], rows)
 
 

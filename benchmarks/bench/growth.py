@@ -64,7 +64,10 @@ def measure(lab: Lab) -> Result:
         Curve("growth-messages", "A longer log", "messages", "µs a message", costs),
         Curve("growth-memory", "A longer log: memory", "messages", "resident MB", memory),
     ]
-    return Result(tables, curves)
+    notes = []
+    if not lab.quick:
+        notes.append(f"Eliot 1.18 is followed for {PUBLISHED_MESSAGES:,} messages only.")
+    return Result(tables, curves, notes)
 
 
 def _along(name: str, title: str, lines: Mapping[str, Sequence[Sequence[float]]]) -> Table:

@@ -57,7 +57,6 @@ class Lab:
     def prepare(self) -> None:
         """Make what is not there yet."""
         self.scratch.mkdir(parents=True, exist_ok=True)
-        (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
         # Its dependencies and commands are installed, too.
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         for name, (needed, optional) in ENVIRONMENTS.items():

@@ -200,15 +200,20 @@ def _targets(figures: Figures) -> Table:
     """Compare this project with its targets."""
     decoded, parsed, _, published, *_, tree, peer = READERS
 
-    def compare(one: Reader, other: Reader) -> list[float | None]:
-        def seconds(found: dict[Reader, list[Figure]], reader: Reader) -> list[float]:
-            return [figure.seconds for figure in found.get(reader, ())]
+    def seconds(found: dict[Reader, list[Figure]], reader: Reader) -> list[float]:
+        return [figure.seconds for figure in found.get(reader, ())]
 
+    def compare(one: Reader, other: Reader) -> list[float | None]:
         return [ratio(seconds(found, one), seconds(found, other)) for found in figures.values()]
 
     rows: list[list[object]] = [
         ["parse ÷ orjson.loads", "≤ 2", *compare(parsed, decoded)],
         ["parse, times faster than Eliot 1.18", "≥ 100", *compare(published, parsed)],
+        [
+            "tree, µs a message",
+            "≤ 6",
+            *(middle(seconds(found, tree), 1e6) for found in figures.values()),
+        ],
         ["tree, times faster than eliot-tree", "≥ 50", *compare(peer, tree)],
     ]
     columns = ["", "target", *_titles(figures)]

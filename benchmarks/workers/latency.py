@@ -72,9 +72,8 @@ def _direct(file: Any) -> tuple[Callable[[int], object], Callable[[], object]]:
 
 
 def _background(file: Any) -> tuple[Callable[[int], object], Callable[[], object]]:
-    import eliot
-
-    writer = vars(eliot)["BackgroundWriter"](eliot.FileDestination(file))
+    eliot = importlib.import_module("eliot")
+    writer = eliot.BackgroundWriter(eliot.FileDestination(file))
     eliot.add_destinations(writer)
     eliot.start_action(action_type="outer").__enter__()
 
