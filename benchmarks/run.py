@@ -19,8 +19,8 @@ docs/explanation/performance.rst. So all figures of the documentation are refres
 
     python benchmarks/run.py && python benchmarks/plot.py
 
-and are in docs/explanation/performance/ then. All topics take a quarter of an hour, with `--quick`
-three minutes.
+and are in docs/explanation/performance/ then. All topics take about ten minutes on two quiet cores,
+with `--quick` about three.
 
 The status is 1 when instructions have grown by more than 3 %. If that has a good reason,
 `python benchmarks/run.py instructions --accept` writes the new counts to
