@@ -1,0 +1,1 @@
+"""Drive the workers, put their figures side by side."""
