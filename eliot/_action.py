@@ -106,10 +106,7 @@ class Action(Place):
     ...     action.add_success_fields(size=1024)
     """
 
-    __slots__ = ("_action_type", "_successFields", "_unfinished")
-
-    # Most actions have none, and are made faster without.
-    _serializers: Optional[ActionSerializers] = None
+    __slots__ = ("_action_type", "_serializers", "_successFields", "_unfinished")
 
     def __init__(
         self,
@@ -121,8 +118,7 @@ class Action(Place):
     ) -> None:
         super().__init__(_logger_or_default(logger), task_uuid, task_level.as_tuple())
         self._action_type = _type_text(action_type)
-        if serializers is not None:
-            self._serializers = serializers
+        self._serializers = serializers
         self._successFields: Optional[Message] = None  # until there are any
         self._unfinished = True
 
@@ -547,6 +543,7 @@ def begin(
         _logger_or_default(logger)  # first, so that what is no logger takes no slot
     if parent is not None and type(parent) is not Action:
         action: Action = parent.child(logger, action_type, serializers)  # type: ignore[attr-defined] # only actions are ever made current
+        level = action.stamp()[1]
     else:
         # What Action() and child() do, from the parts that are at hand here, in half the time, and
         # without a call: the recursion limit may be near.
@@ -555,24 +552,27 @@ def begin(
         if parent is None:
             action._task_uuid = new_task_uuid()
             action._level = ()
+            level = [1]
         else:
             if parent._process is not process:
                 here.adopt(parent)
             action._task_uuid = parent._task_uuid
-            action._level = (*parent._level, next(parent._slots))
+            level = [*parent._level, next(parent._slots)]
+            action._level = tuple(level)
+            level.append(1)
         action._logger = _output._DEFAULT_LOGGER if logger is None else logger
         action._process = process
-        action._slots = count(1)
+        action._slots = count(2)  # the start message has the first one
         action._action_type = action_type if type(action_type) is str else _type_text(action_type)
-        if serializers is not None:
-            action._serializers = serializers
+        action._serializers = serializers
         action._successFields = None
+        action._visits = ()
         action._unfinished = action._unvisited = True
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS
     fields[TIMESTAMP_FIELD] = time.time()
     fields[TASK_UUID_FIELD] = action._task_uuid
-    fields[TASK_LEVEL_FIELD] = [*action._level, next(action._slots)]
+    fields[TASK_LEVEL_FIELD] = level
     used = action._logger
     serializer = None if serializers is None else serializers.start
     try:

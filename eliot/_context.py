@@ -88,10 +88,8 @@ class Place(_Stay):
         "_slots",
         "_task_uuid",
         "_unvisited",
+        "_visits",
     )
-
-    #: All visits but the first one, which is the place itself: most places have no other.
-    _visits: Sequence[Visit[Any]] = ()
 
     def __init__(self, logger: LoggerLike, task_uuid: str, level: Iterable[int]) -> None:
         self._logger = logger
@@ -101,6 +99,8 @@ class Place(_Stay):
         # next() of a count is one atomic step: threads that share a place never share a slot.
         self._slots = count(1)
         self._unvisited = True
+        # All but the first one, which is the place itself: most places have no other.
+        self._visits: Sequence[Visit[Any]] = ()
 
     def stamp(self) -> Tuple[str, List[int]]:
         """Return the task uuid, and the next slot as a list of the caller's own."""
@@ -118,7 +118,9 @@ class Place(_Stay):
         except AttributeError:
             visit = Visit(self)
             visit.__enter__()
-            self.__dict__.setdefault("_visits", []).append(visit)
+            # One atomic step, for threads may share a place.
+            self._visits = mine = self.__dict__.setdefault("_later_visits", [])
+            mine.append(visit)
         else:
             self.unclear = False
             self._token = _CURRENT.set(self)
@@ -165,7 +167,7 @@ class Place(_Stay):
     def _forget(self, stay: _Stay) -> None:
         if stay is not self:
             with suppress(ValueError):  # another thread has come to the same end
-                self.__dict__["_visits"].remove(stay)
+                self.__dict__["_later_visits"].remove(stay)
         elif not self.unclear:
             self._token = None
 
