@@ -101,8 +101,9 @@ def run_table(results: dict[str, Any]) -> Table:
         run = result["run"]
         extent = "quick, preliminary" if run["quick"] else "whole"
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        rows.append([topic, run["date"], extent, run["python"], run["machine"], versions])
-    columns = ["topic", "date", "run", "Python", "machine", "versions"]
+        what = [extent, run["python"], run["machine"], run["load"], versions]
+        rows.append([topic, run["date"], *what])
+    columns = ["topic", "date", "run", "Python", "machine", "load", "versions"]
     return Table("run", "How it was measured", columns, rows)
 
 

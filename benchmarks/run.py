@@ -64,6 +64,7 @@ def described(lab: Lab) -> dict[str, Any]:
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "load": round(os.getloadavg()[0], 1),
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "quick": lab.quick,
         "versions": lab.versions(),

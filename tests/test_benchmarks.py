@@ -182,6 +182,7 @@ class TestResults:
     RUN: ClassVar[dict[str, Any]] = {
         "python": "CPython 3.8",
         "machine": "PDP-11",
+        "load": 0.5,
         "date": "1970-01-01",
         "quick": True,
         "versions": {"orjson": "3.8"},

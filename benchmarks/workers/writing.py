@@ -10,15 +10,18 @@ import json
 import os
 import sys
 import time
-from statistics import median
 
 from speakers import CONTENDERS, MESSAGES, Workload
 
-SLICES = 5
+SLICES = 10
 
 
 def seconds_per_operation(work: Workload, path: str, budget: float) -> float:
-    """Measure slices of the work that together take about the budget; return their median."""
+    """
+    Measure slices of the work that together take about the budget; return the quickest.
+
+    In the others, more often than not, another program was given the processor.
+    """
     times = 1
     while True:
         started = time.perf_counter()
@@ -33,7 +36,7 @@ def seconds_per_operation(work: Workload, path: str, budget: float) -> float:
         started = time.perf_counter()
         work(times)
         figures.append((time.perf_counter() - started) / times)
-    return median(figures)
+    return min(figures)
 
 
 def main(contender: str, workload: str, path: str, budget: str) -> None:
