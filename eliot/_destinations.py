@@ -184,7 +184,7 @@ class Destinations:
             if self._any_added and len(members) == 1 and not self._globalFields:
                 compile_for = getattr(members[0], "_deliverer", None)
                 if compile_for is not None:
-                    self.deliver = compile_for(self._sent, self._deliver, self._failed)
+                    self.deliver = compile_for(self._sent, self._failed) or self.deliver
 
     def send(self, message: Message, logger: LoggerLike | None = None) -> None:
         """
@@ -373,7 +373,7 @@ def _value(counter: Any) -> int:
 def _called(destination: Destination) -> Tuple[Destination, Callable[[Message], object]]:
     """Say how to call a destination: with an eye on its logging something, unless it never does."""
     if isinstance(destination, BuiltinFunctionType) or hasattr(destination, "_deliverer"):
-        return destination, destination
+        return destination, getattr(destination, "_caller", destination)
     return destination, lambda message: within(destination, message)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
-from typing import Any, Iterator, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Type, TypeVar
 
 from pyrsistent import PClass, field
 
 from eliot._jsonable import overridden
 from eliot._safe import saferepr
 from eliot._sink import PathFile, Sink, sink_of
-from eliot._typing import JSONDefault, Message
+from eliot._typing import Destination, JSONDefault, LoggerLike, Message
 from eliot.json import (
     SURELY_SMALL,
     _dumps_bytes,
@@ -28,6 +28,12 @@ from eliot.json import (
 __all__ = ["FileDestination"]
 
 _F = TypeVar("_F", bound="FileDestination")
+
+#: Delivers a message; the logger gets the reports of failures.
+_Deliver = Callable[[Message, Optional[LoggerLike]], None]
+
+#: Takes a message that could not be delivered, the logger, and which destination raised what.
+_Failed = Callable[[Message, Optional[LoggerLike], List[Tuple[Destination, Exception]]], None]
 
 
 class FileDestination(PClass):
@@ -72,6 +78,7 @@ class FileDestination(PClass):
     _linebreak: Any = field(mandatory=True)
     # Not mandatory: subclasses make instances by PClass.__new__ with the fields above.
     _sink: Any = field(initial=None)
+    _ways: Any = field(initial=None)
 
     def __new__(
         cls: Type[_F],
@@ -90,13 +97,15 @@ class FileDestination(PClass):
             msg = f"{saferepr(file)} cannot be watched, since it is no path"
             raise TypeError(msg)
         text = _takes_text(file)
+        sink = sink_of(file, text=text, fsync=fsync)
         destination: _F = PClass.__new__(
             cls,
             file=file,
             _json_default=default,
             _dumps=_dumps_unicode if text else _dumps_bytes,
             _linebreak="\n" if text else b"\n",
-            _sink=sink_of(file, text=text, fsync=fsync),
+            _sink=sink,
+            _ways=_Ways(default, sink),
         )
         return destination
 
@@ -107,10 +116,112 @@ class FileDestination(PClass):
         Raises:
             Exception: What the file raises; the fan-out reports it.
         """
-        line = self._encode(message)
-        sink = self._sink
-        if sink is None:
-            sink = self._find_sink()
+        (self._ways or self._own_ways()).put(message)
+
+    def _own_ways(self) -> _Ways:
+        """Find the ways of an instance that was made from the four fields that all have."""
+        text = isinstance(self._linebreak, str)
+        ways = _Ways(self._json_default, sink_of(self.file, text=text))
+        ways.encode = self._encode_as_told
+        return ways
+
+    def _encode_as_told(self, message: Message) -> bytes:
+        try:
+            line = self._dumps(message, fast_default(self._json_default))
+        except Exception:
+            line, _ = second_way(message, self._json_default)
+        return b"".join(
+            part.encode("utf-8") if isinstance(part, str) else part
+            for part in (line, self._linebreak)
+        )
+
+    def _encode(self, message: Message) -> bytes:
+        """Encode a message as one line, with its line break."""
+        return (self._ways or self._own_ways()).encode(message)
+
+    def _append(self, lines: bytes) -> None:
+        """Write what `_encode` has returned, for several messages at a time."""
+        (self._ways or self._own_ways()).sink.append(lines)
+
+    @property
+    def _caller(self) -> Callable[[Message], None]:
+        """What to call instead of this: something that costs less, and does the same."""
+        if type(self).__call__ is FileDestination.__call__ and self._ways is not None:
+            put: Callable[[Message], None] = self._ways.put
+            return put
+        return self
+
+    def _deliverer(self, sent: Iterator[int], failed: _Failed) -> Optional[_Deliver]:
+        """
+        Make what delivers messages if this is the only destination.
+
+        Args:
+            sent: Counts the messages.
+            failed: Takes those that could not be written.
+        """
+        if self._caller is self:
+            return None
+        ways: _Ways = self._ways
+        return ways.deliverer(self, sent, failed)
+
+    @property
+    def failed(self) -> int:
+        """How many messages it could not write after the logging call had returned."""
+        return self._ways.sink.late if self._ways else 0
+
+    @property
+    def degraded(self) -> int:
+        """How many messages were written with a part that could not be kept."""
+        return self._ways.sink.degraded if self._ways else 0
+
+
+class _Ways:
+    """
+    How a destination does what it does, with all that it needs at hand.
+
+    It says nothing about what the destination is, so all of them are equal.
+
+    Args:
+        default: Converts values that JSON lacks.
+        sink: Takes the lines.
+    """
+
+    def __init__(self, default: JSONDefault, sink: Sink) -> None:
+        self.sink = sink
+        self._default = default
+        self._fast_default = fast_default(default)
+        self._dumps, self._newline = fast_dumps()
+        self.encode: Callable[[Message], bytes] = self._encode
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+    def _encode(self, message: Message) -> bytes:
+        if not overridden.some:
+            try:
+                line = self._dumps(message, self._fast_default, self._newline)
+            except Exception:  # noqa: S110 - the second way copes with everything
+                pass
+            else:
+                if not too_large(line):
+                    return line
+        line, marks = second_way(message, self._default)
+        if marks:
+            self.sink.degraded += 1
+        return line + b"\n"
+
+    def put(self, message: Message) -> None:
+        """
+        Encode and write a message.
+
+        Raises:
+            Exception: What the file raises.
+        """
+        line = self.encode(message)
+        sink = self.sink
         if sink.exclusive or sink.outage is not None:
             sink.append(line)
             return
@@ -123,93 +234,56 @@ class FileDestination(PClass):
         if written != len(line):
             sink.resume(line, written)
 
-    def _deliverer(self, sent: Iterator[int], plain: Any, failed: Any) -> Any:
-        """
-        Make what delivers messages if this is the only destination: all that follows, in one call.
+    def deliverer(
+        self, destination: FileDestination, sent: Iterator[int], failed: _Failed
+    ) -> _Deliver:
+        """Make what counts a message, puts it, and reports what goes wrong with that."""
+        put = self.put
 
-        Args:
-            sent: Counts the messages.
-            plain: Delivers those that need more.
-            failed: Takes those that could not be written.
-        """
-        sink = self._sink
-        dumps, newline = fast_dumps()
-        if (
-            type(self).__call__ is not FileDestination.__call__
-            or self._dumps not in (_dumps_bytes, _dumps_unicode)
-            or sink is None
-            or sink.exclusive
-            or dumps is None
-        ):
-            return plain
-        default = fast_default(self._json_default)
+        def deliver(message: Message, logger: Optional[LoggerLike]) -> None:
+            next(sent)
+            try:
+                put(message)
+            except Exception as error:
+                failed(message, logger, [(destination, error)])
+
+        return deliver if self.sink.exclusive else self._fast(deliver, destination, sent, failed)
+
+    def _fast(
+        self, deliver: _Deliver, destination: FileDestination, sent: Iterator[int], failed: _Failed
+    ) -> _Deliver:
+        """Do the same for most messages without any calls but those that do the work."""
+        sink, dumps, default, newline = self.sink, self._dumps, self._fast_default, self._newline
         write = sink.write
 
-        def deliver(message: Message, logger: Any) -> None:
+        def deliver_fast(message: Message, logger: Optional[LoggerLike]) -> None:
             if sink.outage is not None or overridden.some:
-                plain(message, logger)
+                deliver(message, logger)
                 return
             try:
                 line = dumps(message, default, newline)
             except Exception:
-                plain(message, logger)
+                deliver(message, logger)
                 return
             size = len(line)
             if size > SURELY_SMALL:
-                plain(message, logger)
+                deliver(message, logger)
                 return
             next(sent)
             try:
                 written = write(line)
+                if written == size:
+                    return
             except Exception as error:
                 sink.fail(line, 0, error)
-                failed(message, logger, [(self, error)])
+                failed(message, logger, [(destination, error)])
                 return
-            if written != size:
-                try:
-                    sink.resume(line, written)
-                except Exception as error:
-                    failed(message, logger, [(self, error)])
-
-        return deliver
-
-    @property
-    def failed(self) -> int:
-        """How many messages it could not write after the logging call had returned."""
-        return (self._sink or self._find_sink()).late
-
-    @property
-    def degraded(self) -> int:
-        """How many messages were written with a part that could not be kept."""
-        return (self._sink or self._find_sink()).degraded
-
-    def _find_sink(self) -> Sink:
-        return sink_of(self.file, text=isinstance(self._linebreak, str))
-
-    def _append(self, lines: bytes) -> None:
-        """Write what `_encode` has returned, for several messages at a time."""
-        (self._sink or self._find_sink()).append(lines)
-
-    def _encode(self, message: Message) -> bytes:
-        """Encode a message as one line, with its line break."""
-        default = self._json_default
-        if not overridden.some:
             try:
-                dumped = self._dumps(message, fast_default(default))
-            except Exception:  # noqa: S110 - the second way copes with everything
-                pass
-            else:
-                line: bytes = dumped.encode("utf-8") if isinstance(dumped, str) else dumped
-                if not too_large(line):
-                    return line + self._end()
-        line, marks = second_way(message, default)
-        if marks:
-            (self._sink or self._find_sink()).degraded += 1
-        return line + self._end()
+                sink.resume(line, written)
+            except Exception as error:
+                failed(message, logger, [(destination, error)])
 
-    def _end(self) -> bytes:
-        linebreak: Union[str, bytes] = self._linebreak
-        return linebreak.encode() if isinstance(linebreak, str) else linebreak
+        return deliver_fast
 
 
 def _takes_text(file: Any) -> bool:

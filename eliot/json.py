@@ -240,13 +240,17 @@ def _dumps() -> Callable[..., bytes]:
     return orjson.dumps
 
 
-def fast_dumps() -> tuple[Callable[..., bytes] | None, int]:
-    """Find `orjson.dumps`, and its option that appends a line break; without orjson, nothing."""
+def fast_dumps() -> Tuple[Callable[..., bytes], Optional[int]]:
+    """Return what encodes a value as a line, and what to give it after the default function."""
     try:
         import orjson
     except ImportError:  # as on PyPy
-        return None, 0
+        return _line, None
     return orjson.dumps, orjson.OPT_APPEND_NEWLINE
+
+
+def _line(o: Any, default: Callable[[Any], Any] | None, _: None) -> bytes:
+    return _strict_dumps(o, default) + b"\n"
 
 
 def _dumps_unicode(o: Any, default: Callable[[Any], Any] | None = None) -> str:
