@@ -342,7 +342,7 @@ class Parser:
     @classmethod
     def parse_stream(  # noqa: C901 - the usual way makes few calls
         cls,
-        iterable: Iterable[Mapping[str, Any]],
+        iterable: Iterable[Mapping[str, Any] | BadLine],
         on_error: Callable[[Any, Exception], object] | None = None,
     ) -> Iterator[Task]:
         """

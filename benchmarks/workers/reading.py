@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, cast
+from typing import Any, Callable, Iterable, Iterator
 
 try:
     import resource
@@ -44,7 +44,7 @@ def parse_lines(lines: Iterable[bytes]) -> Iterator[Any]:
     """Put the messages together to trees, looking for bad lines on the way."""
     from eliot.parse import Parser, read_lines
 
-    messages = cast("Iterable[Any]", read_lines(lines))
+    messages = read_lines(lines)
     return Parser.parse_stream(messages, on_error=print)
 
 
