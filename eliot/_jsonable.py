@@ -183,10 +183,13 @@ def register_json_encoder(cls: type, encoder: Callable[[Any], Any]) -> None:
 class _Overridden:
     """Which of the types that orjson converts by itself have a registered encoder."""
 
-    #: Some that it can be told to ask for: dataclasses, and subclasses of what JSON has.
-    askable = False
-    #: Some that it cannot, so that it is of no use: enums, dates, times and UUIDs.
-    hidden = False
+    __slots__ = ("askable", "hidden")  # looked at for each message
+
+    def __init__(self) -> None:
+        #: Some that it can be told to ask for: dataclasses, and subclasses of what JSON has.
+        self.askable = False
+        #: Some that it cannot, so that it is of no use: enums, dates, times and UUIDs.
+        self.hidden = False
 
 
 overridden = _Overridden()
