@@ -43,9 +43,9 @@ class _Measured:
 
     __slots__ = ("message", "size")
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, size: int) -> None:
         self.message = message
-        self.size = len(encode(message))
+        self.size = size
 
     def __len__(self) -> int:
         return self.size
@@ -84,7 +84,7 @@ class Backlog:
         self._chunk_messages = 1
         self._chunk_bytes = min(CHUNK, max_bytes // 2)
         self._file: Optional[FileDestination] = None
-        self._prepare: Callable[[Message], Union[bytes, _Measured]] = _Measured
+        self._prepare: Callable[[Message], Union[bytes, _Measured]] = self._measure
         if (
             isinstance(destination, FileDestination)
             and type(destination).__call__ is FileDestination.__call__
@@ -94,6 +94,9 @@ class Backlog:
             self._chunk_messages = max(1, max_messages // 2)
         self._queue: Deque[Any] = deque()
         self._reset()
+
+    def _measure(self, message: Message) -> _Measured:
+        return _Measured(message, 0 if self._max_bytes == sys.maxsize else len(encode(message)))
 
     def _reset(self) -> None:
         self._queue.clear()
@@ -215,17 +218,18 @@ class Backlog:
         self._drop(_message_of(entry))
 
     def _drop(self, message: Any) -> None:
-        before = self._losses.count
+        before = self._losses.added
         if not before:
             self._losing_since = time.monotonic()
         self._losses.add(message)
-        self.dropped += self._losses.count - before
+        self.dropped += self._losses.added - before
 
     def _attend(self) -> None:
         """Have the queue attended to."""
         self.rouse()
 
     def rouse(self) -> None:
+        """End the sleep of whoever works, or a pause."""
         if self._wake.locked():
             with suppress(RuntimeError):  # a signal handler was faster
                 self._wake.release()
@@ -263,7 +267,7 @@ class Backlog:
     def _pause(self) -> None:
         """Wait a little, unless there is much to do; nobody needs to wake the thread meanwhile."""
         with self._lock:
-            if len(self._queue) > self._chunk_messages or self._bytes > self._chunk_bytes:
+            if len(self._queue) >= self._chunk_messages or self._bytes >= self._chunk_bytes:
                 return
             self._set_limits(2)  # at half of them somebody calls _hurry_up
         self._hurry.acquire(timeout=PAUSE)
@@ -313,8 +317,9 @@ class Backlog:
         try:
             self._write(entries)
         except BaseException as failure:
-            self.failed += 1 if self._file is None else self._lost_by_file() - lost
-            self._failed(_last_message(entries), failure)
+            self.failed += (self._lost_by_file() - lost) or len(entries)
+            with suppress(Exception):  # there is no memory, for example
+                self._failed(_last_message(entries), failure)
             # The thread has no caller who waits for an exception, and has to go on.
             if not isinstance(failure, Exception) and get_ident() != self._worker:
                 raise
