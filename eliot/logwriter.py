@@ -29,7 +29,8 @@ class ThreadedWriter(Service):
 
     It is a destination itself, which adds itself when the service starts and removes itself when
     it stops. Messages wait in a queue without bounds, before the start and after the stop, too.
-    They are converted to JSON when their turn comes, so what is logged must not be changed later.
+    For a file they are encoded at once; another destination gets the dictionaries themselves, so
+    what is logged to it must not be changed later.
     The process does not end before the service is stopped, lest messages are lost.
 
     If the destination raises an exception, an `eliot:destination_failure` is logged. If it cannot

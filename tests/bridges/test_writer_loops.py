@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any, Callable, Iterator
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trio
 
@@ -84,8 +85,8 @@ class TestFlush:
             writer({"message_type": "hello"})
             async with anyio.create_task_group() as group:
                 group.start_soon(flush)
-                await anyio.sleep(0)
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
+                await anyio.lowlevel.checkpoint()
                 steps.append("tick")
                 gate.open.set()
 
@@ -132,12 +133,12 @@ class TestFlush:
             writer({"message_type": "first"})
             async with anyio.create_task_group() as group:
                 group.start_soon(flush)
-                await anyio.sleep(0)
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
+                await anyio.lowlevel.checkpoint()
                 writer({"message_type": "second"})
                 group.start_soon(writer.aflush)
-                await anyio.sleep(0)
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
+                await anyio.lowlevel.checkpoint()
                 gate.open.set()
 
         run(main)
@@ -178,7 +179,7 @@ class TestFull:
             nonlocal ticks
             for number in range(10):
                 writer({"message_type": str(number)})
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
                 ticks += 1
 
         run(main)
