@@ -259,8 +259,7 @@ class Backlog:
                 self._pause()
             else:
                 self._idle = True
-                if not self._queue:
-                    self._wake.acquire()
+                self._wake.acquire(blocking=not self._queue)
                 self._idle = False
         self._worker = None
 

@@ -126,10 +126,10 @@ class TestShopWindow:
             Action ActionType BackgroundWriter Field FileDestination ILogger Logger MemoryLogger
             Message MessageType ValidationError __version__ _parse addDestination addGlobalFields
             add_destination add_destinations add_global_fields current_action
-            eliot_friendly_generator_function fields log_call log_message preserve_context register_exception_extractor
-            register_json_encoder removeDestination remove_destination startAction startTask
-            start_action start_task status to_file use_asyncio_context writeFailure
-            writeTraceback write_failure write_traceback
+            eliot_friendly_generator_function fields log_call log_message preserve_context
+            register_exception_extractor register_json_encoder removeDestination remove_destination
+            startAction startTask start_action start_task status to_file use_asyncio_context
+            writeFailure writeTraceback write_failure write_traceback
         """
 
         assert set(expected.split()) == set(eliot.__all__)

@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 import eliot
 from eliot import (
@@ -546,6 +546,19 @@ class TestFull:
         assert "too many messages were waiting to be written" == report["reason"]
         assert [1] == report["task_level"]
 
+    def test_many_types(self, gate: Gate) -> None:
+        """Of the types of what is dropped a hundred are told apart."""
+        writer = blocked(gate, gate, max_messages=1, when_full="drop-newest")
+        for number in range(150):
+            writer(message(number))
+        gate.open.set()
+        writer.stop()
+        [report] = gate.lost()
+
+        assert 150 == report["count"]
+        assert 101 == len(report["types"])
+        assert 50 == report["types"]["other types"]
+
     def test_drop_oldest(self, gate: Gate) -> None:
         """The oldest that are not being written are dropped."""
         writer = blocked(gate, gate, max_messages=3, when_full="drop-oldest")
@@ -847,6 +860,41 @@ class TestExit:
         assert "eliot: 1 messages could not be written to <" in capsys.readouterr().err
 
 
+class TestChildren:
+    """What a child makes anew; tests/faults has real ones."""
+
+    def test_forked(self, gate: Gate) -> None:
+        """A forked child has an empty queue, and starts a thread of its own."""
+        writer = blocked(gate, gate, when_full="drop-newest")
+        writer(message("second"))
+        writer._drop(message("dropped"))
+        writer._renew()
+
+        assert (0, 0, 0) == (writer.waiting, writer.waiting_bytes, writer.dropped)
+
+        gate.open.set()
+        writer(message("child"))
+        writer.flush()
+
+        assert "child" in gate.types()
+
+    def test_of_multiprocessing(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A child of multiprocessing has a finalizer, which writes what waits."""
+        from multiprocessing import process, util
+
+        monkeypatch.setattr(process, "parent_process", object)
+        finalizers: dict[Any, Any] = util._finalizer_registry  # type: ignore[attr-defined] # private
+        before = set(finalizers)
+        gate.open.set()
+        writer = BackgroundWriter(gate)
+        writer(message("hello"))
+        [added] = set(finalizers) - before
+        finalizers[added]()
+
+        assert ["hello"] == gate.types()
+        assert writer._closed
+
+
 class Bounds(RuleBasedStateMachine):
     """Whatever happens, bounds are kept, and each message is written, dropped or waiting."""
 
@@ -878,10 +926,11 @@ class Bounds(RuleBasedStateMachine):
         self.sent += 1
         self.writer({"message_type": str(self.sent), "x": "x" * size})
 
-    @precondition(lambda self: self.writer.waiting)
     @rule()
     def write(self) -> None:
-        """Let one message be written."""
+        """Let one message be written, if there is one."""
+        if not self.writer.waiting:
+            return
         done = self.writer._done
         self.permits.release()
         while self.writer._done == done:
