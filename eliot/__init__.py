@@ -34,6 +34,7 @@ from eliot._validation import ActionType, Field, MessageType, ValidationError, f
 if _TYPE_CHECKING:
     from eliot._files import FileDestination
     from eliot._interface import ILogger
+    from eliot._writer import BackgroundWriter
 
 __version__ = "2.0.0"
 
@@ -89,6 +90,7 @@ del _name, _moved, annotations
 __all__ = [
     "Action",
     "ActionType",
+    "BackgroundWriter",
     "Field",
     "FileDestination",
     "ILogger",
@@ -131,7 +133,7 @@ if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> _Any:
         """Open late what `eliot._output` opens late."""
-        if name in ("FileDestination", "ILogger"):
+        if name in ("BackgroundWriter", "FileDestination", "ILogger"):
             return getattr(_output, name)
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

@@ -141,7 +141,12 @@ class FileDestination(PClass):
 
     def _append(self, lines: bytes) -> None:
         """Write what `_encode` has returned, for several messages at a time."""
-        (self._ways or self._own_ways()).sink.append(lines)
+        self._append_to.append(lines)
+
+    @property
+    def _append_to(self) -> Sink:
+        sink: Sink = (self._ways or self._own_ways()).sink
+        return sink
 
     @property
     def _caller(self) -> Callable[[Message], None]:

@@ -30,10 +30,12 @@ class Losses:
     """
     Count messages that are lost: how many, of which types, between which times.
 
-    Reports of failed deliveries are left out: each is about a message that is counted.
+    Reports of failed deliveries are left out: each is about a message that is counted. A report of
+    losses that is lost itself counts as all those that it tells of.
 
     Attributes:
         count: How many.
+        added: How many of them were added themselves, and are not of a report that was lost.
         types: How many of each message type or action type; at most 100 are told apart.
         first: The earliest timestamp among them, Unix time in seconds; `None` if none has one.
         last: The latest one.
@@ -44,9 +46,10 @@ class Losses:
     (1, {'hello': 1}, 1.5, 1.5)
     """
 
-    __slots__ = ("count", "first", "last", "types")
+    __slots__ = ("added", "count", "first", "last", "types")
 
     def __init__(self) -> None:
+        self.added = 0
         self.count = 0
         self.types: Dict[str, int] = {}
         self.first: Optional[float] = None
@@ -58,11 +61,24 @@ class Losses:
         kind = str(fields.get(MESSAGE_TYPE_FIELD, fields.get(ACTION_TYPE_FIELD, "")))
         if kind == DESTINATION_FAILURE_TYPE:
             return
-        self.count += 1
+        types = fields.get("types")
+        if kind == LOST_TYPE and isinstance(types, dict):
+            for told, count in types.items():
+                self._count(str(told), count if isinstance(count, int) else 1)
+            self._note(fields.get("first"))
+            self._note(fields.get("last"))
+        else:
+            self.added += 1
+            self._count(kind, 1)
+            self._note(fields.get(TIMESTAMP_FIELD))
+
+    def _count(self, kind: str, count: int) -> None:
+        self.count += count
         if kind not in self.types and len(self.types) >= MAX_TYPES:
             kind = OTHER_TYPES
-        self.types[kind] = self.types.get(kind, 0) + 1
-        timestamp = fields.get(TIMESTAMP_FIELD)
+        self.types[kind] = self.types.get(kind, 0) + count
+
+    def _note(self, timestamp: Any) -> None:
         if isinstance(timestamp, (int, float)):
             self.first = timestamp if self.first is None else min(self.first, timestamp)
             self.last = timestamp if self.last is None else max(self.last, timestamp)

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from eliot._files import FileDestination
     from eliot._interface import ILogger
+    from eliot._writer import BackgroundWriter
 
 __all__ = [
     "DESTINATION_FAILURE",
     "_DEFAULT_LOGGER",
+    "BackgroundWriter",
     "BufferingDestination",
     "Destinations",
     "FileDestination",
@@ -163,6 +165,10 @@ if not TYPE_CHECKING:
             from eliot._interface import ILogger
 
             late = ILogger
+        elif name == "BackgroundWriter":
+            from eliot._writer import BackgroundWriter
+
+            late = BackgroundWriter
         else:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)

@@ -103,7 +103,7 @@ def serialization_failure(message: Message) -> Message:
     )
 
 
-def destination_failure(message: Message, failure: Exception) -> Message:
+def destination_failure(message: Message, failure: BaseException) -> Message:
     """Build the placed message that says which message a destination failed to take."""
     return placed(
         {

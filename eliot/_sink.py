@@ -247,9 +247,9 @@ class Sink:
         return True
 
     def _count(self, outage: Outage, lines: bytes) -> None:
-        before = outage.losses.count
+        before = outage.losses.added
         outage.losses.add_lines(lines)
-        self.lost += outage.losses.count - before
+        self.lost += outage.losses.added - before
 
     @property
     def name(self) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any, Optional
+from threading import Thread, current_thread
+from typing import Any, Dict, Optional
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger as TwistedLogger
 
-from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD
+from eliot._backlog import Backlog, is_report
+from eliot._fork import renew_in_child
 from eliot._loggers import Logger
 from eliot._reports import destination_failure
 from eliot._safe import class_name, saferepr, safeunicode
@@ -20,7 +20,6 @@ from eliot._typing import Destination, Message
 
 __all__ = ["ThreadedWriter"]
 
-_STOP = object()
 _log = TwistedLogger(namespace="eliot")
 
 
@@ -30,7 +29,8 @@ class ThreadedWriter(Service):
 
     It is a destination itself, which adds itself when the service starts and removes itself when
     it stops. Messages wait in a queue without bounds, before the start and after the stop, too.
-    They are converted to JSON when their turn comes, so what is logged must not be changed later.
+    For a file they are encoded at once; another destination gets the dictionaries themselves, so
+    what is logged to it must not be changed later.
     The process does not end before the service is stopped, lest messages are lost.
 
     If the destination raises an exception, an `eliot:destination_failure` is logged. If it cannot
@@ -54,10 +54,14 @@ class ThreadedWriter(Service):
     def __init__(self, destination: Destination, reactor: Any) -> None:
         self._destination = destination
         self._reactor = reactor
-        # Re-entrant, other than Queue: a signal handler or a `__del__` may log.
-        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._backlog = _Backlog(self)
         self._thread: Optional[Thread] = None
+        self._end_at: Dict[Thread, int] = {}  # when so many messages are done
         self._broken = False
+        renew_in_child(self)
+
+    def _renew(self) -> None:
+        self._backlog._renew_locks()
 
     def __call__(self, message: Message) -> None:
         """
@@ -66,14 +70,14 @@ class ThreadedWriter(Service):
         Args:
             message: A message.
         """
-        self._queue.put(message)
+        self._backlog(message)
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Start the thread, and add this to the destinations."""
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call] # Twisted has no types there
-        self._thread = Thread(target=self._reader, name=self.name)
+        self._thread = Thread(target=self._reader, args=(self._thread,), name=self.name)
         self._thread.start()
         Logger._destinations.add(self)
 
@@ -90,25 +94,23 @@ class ThreadedWriter(Service):
         super().stopService()  # type: ignore[no-untyped-call] # Twisted has no types there
         with suppress(ValueError):  # somebody else has removed it
             Logger._destinations.remove(self)
-        self._queue.put(_STOP)
+        self._end_at[self._thread] = self._backlog.target()
+        self._backlog.rouse()
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._thread.join)
 
-    def _reader(self) -> None:
+    def _reader(self, previous: Optional[Thread] = None) -> None:
         """Write what comes until it is time to stop; runs in the thread."""
-        while True:
-            message = self._queue.get()
-            if message is _STOP:
-                return
-            try:
-                self._destination(message)
-            except Exception as failure:
-                self._report(message, failure)
-            else:
-                self._broken = False
+        if previous is not None:  # it was told to stop, and is not done yet
+            previous.join()
+        self._backlog.work(self._is_over)
+        del self._end_at[current_thread()]
 
-    def _report(self, message: Any, failure: Exception) -> None:
-        kind = message.get(MESSAGE_TYPE_FIELD) if isinstance(message, dict) else None
-        if kind != DESTINATION_FAILURE_TYPE:
+    def _is_over(self) -> bool:
+        end_at = self._end_at.get(current_thread())
+        return end_at is not None and self._backlog.has_done(end_at)
+
+    def _report(self, message: Any, failure: BaseException) -> None:
+        if not is_report(message):
             Logger._destinations.send(destination_failure(message, failure))
             if self.running:  # so this is one of the destinations that have the report now
                 return
@@ -121,3 +123,17 @@ class ThreadedWriter(Service):
                 exception=class_name(type(failure)),
                 reason=safeunicode(failure),
             )
+
+
+class _Backlog(Backlog):
+    """The messages of a service, which learns how the destination does."""
+
+    def __init__(self, service: ThreadedWriter) -> None:
+        super().__init__(service._destination)
+        self._service = service
+
+    def _failed(self, message: Any, failure: BaseException) -> None:
+        self._service._report(message, failure)
+
+    def _worked(self) -> None:
+        self._service._broken = False

@@ -374,6 +374,25 @@ class TestWriting:
         assert ["hello", "writing hello"] == written.types()
 
 
+class TestFork:
+    """A process that becomes a daemon after the service was made."""
+
+    def test_keeps_messages(self, reactor: Any, run: Run) -> None:
+        """What came before the start is written by the child, which has the service."""
+        written = Written()
+        writer = ThreadedWriter(written, reactor)
+        writer({"message_type": "before"})
+        writer._renew()
+
+        async def main() -> None:
+            writer.startService()
+            await writer.stopService()
+
+        run(main)
+
+        assert ["before"] == written.types()
+
+
 class TestBrokenDestination:
     """Destinations that raise exceptions."""
 

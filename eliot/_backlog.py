@@ -1,0 +1,469 @@
+"""Messages on their way to a destination: a queue, its bounds, and what happens when it is full."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from json import loads
+from threading import TIMEOUT_MAX, Condition, Lock, RLock, get_ident
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Union
+
+from eliot._depth import within
+from eliot._destinations import PROCESS
+from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD
+from eliot._files import FileDestination
+from eliot._jsonable import overridden
+from eliot._loops import Signal, in_event_loop, signal_here
+from eliot._losses import Losses
+from eliot._reports import destination_failure
+from eliot._typing import Destination, Message
+from eliot.json import SURELY_SMALL, encode, fast_default, fast_dumps
+
+__all__ = ["Backlog", "is_report"]
+
+#: So much is written by one system call; in bytes.
+CHUNK = 1_000_000
+
+#: After work the thread looks for more by itself, so many times, with a pause before, in seconds:
+#: to wake it costs the caller as much as writing a line.
+ROUNDS = 10
+PAUSE = 0.01
+
+#: While the queue is full all the time, losses are told of now and then; in seconds.
+TELL_EVERY = 10.0
+
+#: How often the bytes in the queue are counted anew; in seconds.
+RECOUNT_EVERY = 1.0
+
+
+class _Measured:
+    """A message and the size of its line."""
+
+    __slots__ = ("message", "size")
+
+    def __init__(self, message: Message, size: int) -> None:
+        self.message = message
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class Backlog:
+    """
+    Take messages, and have them written by whoever calls `work`.
+
+    What is written to a `FileDestination` is encoded at once, and many lines are written together.
+    Other destinations get one message after the other, the same dictionaries.
+
+    Args:
+        destination: Where the messages go to.
+        max_messages: How many may wait, those that are being written included.
+        max_bytes: How large they may be, as lines.
+        when_full: "wait", "drop-newest" or "drop-oldest".
+
+    Attributes:
+        dropped: How many messages were dropped so far, since the queue was full.
+        failed: How many the destination could not take, for it raised an exception.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        max_messages: int = sys.maxsize,
+        max_bytes: int = sys.maxsize,
+        when_full: str = "wait",
+    ) -> None:
+        self._destination = destination
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._when_full = when_full
+        # What is in flight cannot be dropped, so half of what fits stays in the queue.
+        self._chunk_messages = 1
+        self._chunk_bytes = min(CHUNK, max_bytes // 2)
+        self._file: Optional[FileDestination] = None
+        self._prepare: Callable[[Message], Union[bytes, _Measured]] = self._measure
+        if (
+            isinstance(destination, FileDestination)
+            and type(destination).__call__ is FileDestination.__call__
+        ):
+            self._file = destination
+            self._prepare = destination._encode
+            self._chunk_messages = max(1, max_messages // 2)
+        self._queue: Deque[Any] = deque()
+        self._reset()
+
+    def _measure(self, message: Message) -> _Measured:
+        return _Measured(message, 0 if self._max_bytes == sys.maxsize else len(encode(message)))
+
+    def _reset(self) -> None:
+        self._queue.clear()
+        self._bytes = 0
+        self._in_flight = 0
+        self._done = 0
+        self._losses = Losses()
+        self.dropped = 0
+        self.failed = 0
+        self._renew_locks()
+
+    def _renew_locks(self) -> None:
+        self._lock = RLock()  # re-entrant: a signal handler or a `__del__` may log
+        self._progress = Condition(self._lock)
+        self._signals: Dict[Signal, int] = {}
+        # Set by the thread before it looks into the queue for the last time, so that either it sees
+        # what somebody puts there, or that one sees that it has to be woken.
+        self._idle = True
+        self._wake = Lock()  # released to wake it
+        self._wake.acquire()
+        self._hurry = Lock()  # released to end its pause
+        self._hurry.acquire()
+        self._set_limits(1)
+        self._worker: Optional[int] = None
+        self._losing_since = self._counted_at = time.monotonic()
+
+    def __call__(self, message: Message) -> None:
+        """
+        Take a message; callable from any thread.
+
+        Args:
+            message: A message.
+        """
+        # Without the lock, which costs as much as all of this: threads that come at the same time
+        # may exceed the bounds by a message each.
+        entry = self._prepare(message)
+        queue = self._queue
+        size = len(entry)
+        if self._bytes + size > self._limit_bytes or len(queue) >= self._limit:
+            self._overflow(message, entry)
+            return
+        queue.append(entry)
+        self._bytes += size
+        if self._idle:
+            self._attend()
+
+    def _deliverer(self, sent: Iterator[int], failed: Any) -> Any:
+        """
+        Make what delivers messages if this is the only destination: all that `__call__` does.
+
+        Args:
+            sent: Counts the messages.
+            failed: Takes those that could not be written, if that is done at once.
+        """
+        file: Any = self._file
+        dumps, newline = fast_dumps()
+        if file is None or file._ways is None or newline is None:
+            return None
+        default = fast_default(file._json_default)
+        queue = self._queue
+
+        def plain(message: Message, logger: Any) -> None:
+            next(sent)
+            try:
+                self(message)
+            except Exception as error:
+                failed(message, logger, [(self, error)])
+
+        def deliver(message: Message, logger: Any) -> None:
+            if overridden.some:
+                plain(message, logger)
+                return
+            try:
+                # A copy, of the size of the line: what orjson returns has been cut from a piece of
+                # memory that is larger, and many of these take twice as long to make.
+                line = dumps(message, default) + b"\n"
+            except Exception:
+                plain(message, logger)
+                return
+            size = len(line)
+            if (
+                size > SURELY_SMALL
+                or self._bytes + size > self._limit_bytes
+                or len(queue) >= self._limit
+            ):
+                plain(message, logger)
+                return
+            next(sent)
+            queue.append(line)
+            self._bytes += size
+            if self._idle:
+                self._attend()
+
+        return deliver
+
+    def _overflow(self, message: Message, entry: Any) -> None:
+        """Do what is to be done when the queue is full, or the thread must not pause any longer."""
+        size = len(entry)
+        with self._lock:
+            self._hurry_up()
+            if self._when_full == "wait" and get_ident() != self._worker and not in_event_loop():
+                while not self._fits(size):
+                    self.rouse()
+                    self._progress.wait()
+            elif self._when_full == "drop-oldest":
+                while self._queue and not self._fits(size):
+                    self._drop_oldest()
+            if not self._fits(size):
+                self._drop(message)
+                return
+            self._queue.append(entry)
+            self._bytes += size
+        self._attend()
+
+    def _fits(self, size: int) -> bool:
+        if not self.waiting:  # even if it is larger than all that may wait
+            return True
+        return self.waiting < self._max_messages and self._bytes + size <= self._max_bytes
+
+    def _set_limits(self, parts: int) -> None:
+        """Say how much of what may wait is taken without a closer look: a half, or all."""
+        self._limit = self._max_messages // parts - self._in_flight
+        self._limit_bytes = self._max_bytes // parts
+
+    def _drop_oldest(self) -> None:
+        entry = self._queue.popleft()
+        self._bytes -= len(entry)
+        self._done += 1
+        self._drop(_message_of(entry))
+
+    def _drop(self, message: Any) -> None:
+        before = self._losses.added
+        if not before:
+            self._losing_since = time.monotonic()
+        self._losses.add(message)
+        self.dropped += self._losses.added - before
+
+    def _attend(self) -> None:
+        """Have the queue attended to."""
+        self.rouse()
+
+    def rouse(self) -> None:
+        """End the sleep of whoever works, or a pause."""
+        if self._wake.locked():
+            with suppress(RuntimeError):  # a signal handler was faster
+                self._wake.release()
+        self._hurry_up()
+
+    def _hurry_up(self) -> None:
+        self._set_limits(1)
+        if self._hurry.locked():
+            with suppress(RuntimeError):
+                self._hurry.release()
+
+    def work(self, is_over: Callable[[], bool]) -> None:
+        """
+        Write what comes.
+
+        Args:
+            is_over: Asked before each batch whether it is time to end.
+        """
+        self._worker = get_ident()
+        self._idle = False
+        rounds = 0
+        while not is_over():
+            if self._write_some():
+                rounds = ROUNDS
+            if rounds:
+                rounds -= 1
+                self._pause()
+            else:
+                self._idle = True
+                self._wake.acquire(blocking=not self._queue)
+                self._idle = False
+        self._worker = None
+
+    def _pause(self) -> None:
+        """Wait a little, unless there is much to do; nobody needs to wake the thread meanwhile."""
+        with self._lock:
+            if len(self._queue) >= self._chunk_messages or self._bytes >= self._chunk_bytes:
+                return
+            self._set_limits(2)  # at half of them somebody calls _hurry_up
+        self._hurry.acquire(timeout=PAUSE)
+        self._set_limits(1)
+
+    def _write_some(self) -> bool:
+        """Write what waits, or the first part of it; return whether there was any."""
+        with self._lock:
+            batch: List[Any] = []
+            size = 0
+            while self._queue and size < self._chunk_bytes and len(batch) < self._chunk_messages:
+                entry = self._queue.popleft()
+                batch.append(entry)
+                size += len(entry)
+            count = len(batch)
+            self._in_flight += count
+            self._set_limits(1)
+            report = self._take_report()
+        if report is not None:
+            batch.append(self._prepare(report))
+        try:
+            self._deliver(batch)
+        finally:
+            self._finish(count, size)
+        return bool(batch)
+
+    def _take_report(self) -> Optional[Message]:
+        """Take the report of losses, if there is room again, or they have lasted for long."""
+        losses = self._losses
+        if not losses.count:
+            return None
+        if self._queue and time.monotonic() < self._losing_since + TELL_EVERY:
+            return None
+        self._losses = Losses()
+        return losses.report("too many messages were waiting to be written")
+
+    def _deliver(self, batch: List[Any]) -> None:
+        """Give entries to the destination, those of a file together."""
+        if self._file is None:
+            for entry in batch:
+                self._try([entry])
+        elif batch:
+            self._try(batch)
+
+    def _try(self, entries: List[Any]) -> None:
+        lost = self._lost_by_file()
+        try:
+            self._write(entries)
+        except BaseException as failure:
+            self.failed += (self._lost_by_file() - lost) or len(entries)
+            with suppress(Exception):  # there is no memory, for example
+                self._failed(_last_message(entries), failure)
+            # The thread has no caller who waits for an exception, and has to go on.
+            if not isinstance(failure, Exception) and get_ident() != self._worker:
+                raise
+        else:
+            self._worked()
+
+    def _write(self, entries: List[Any]) -> None:
+        """Write entries, of which there is but one if the destination is no file."""
+        if self._file is None:
+            within(self._destination, entries[0].message)
+        else:
+            self._file._append(b"".join(entries))
+
+    def _lost_by_file(self) -> int:
+        file = self._file
+        return 0 if file is None else file._append_to.lost
+
+    @property
+    def degraded(self) -> int:
+        """How many messages were written with a part that could not be kept."""
+        degraded: int = getattr(self._destination, "degraded", 0)
+        return degraded
+
+    def _failed(self, message: Any, failure: BaseException) -> None:
+        """Report a failure, as the fan-out does; if the report fails, that is the end of it."""
+        if not is_report(message):
+            PROCESS.send(destination_failure(message, failure))
+
+    def _worked(self) -> None:
+        """Note that the destination works."""
+
+    def _finish(self, count: int, size: int) -> None:
+        """Note that entries are no longer in flight."""
+        with self._lock:
+            self._in_flight -= count
+            self._set_limits(1)
+            self._done += count
+            self._bytes -= size
+            self._recount()
+            self._progress.notify_all()
+            for signal, target in tuple(self._signals.items()):
+                if self.has_done(target):
+                    del self._signals[signal]
+                    signal.set()
+
+    def _recount(self) -> None:
+        """Correct the number of bytes, which threads may have changed at the same time."""
+        now = time.monotonic()
+        if not self.waiting:
+            self._bytes = 0
+        elif now > self._counted_at + RECOUNT_EVERY and not self._in_flight:
+            self._counted_at = now
+            with suppress(RuntimeError):  # somebody logs, on an interpreter where that can be
+                self._bytes = sum(map(len, self._queue))
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not yet written."""
+        return len(self._queue) + self._in_flight
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How large they are, as lines of JSON."""
+        return self._bytes
+
+    def target(self) -> int:
+        """Return what `_done` will be when all that waits is written."""
+        return self._done + self.waiting
+
+    def has_done(self, target: int) -> bool:
+        return self._done >= target or not self.waiting
+
+    def _wait_until(self, condition: Callable[[], bool], timeout: Optional[float]) -> bool:
+        """Wait, with the lock, which is released meanwhile, however often it is held."""
+        self.rouse()
+        if get_ident() == self._worker:  # it would wait for itself
+            return condition()
+        return self._progress.wait_for(
+            condition, None if timeout is None else min(timeout, TIMEOUT_MAX)
+        )
+
+    def flush(self, timeout: Optional[float] = None) -> bool:
+        """
+        Wait until all that was logged before is written.
+
+        Args:
+            timeout: For how many seconds at most; by default as long as it takes.
+
+        Returns:
+            Whether all is written.
+        """
+        with self._lock:
+            target = self.target()
+            return self._wait_until(lambda: self.has_done(target), timeout)
+
+    async def aflush(self, timeout: Optional[float] = None) -> bool:
+        """
+        Do the same as `flush` in a task of asyncio, Trio or AnyIO; others go on meanwhile.
+
+        Args:
+            timeout: For how many seconds at most; by default as long as it takes.
+
+        Returns:
+            Whether all is written.
+
+        Raises:
+            RuntimeError: If it is called elsewhere.
+        """
+        signal = signal_here()
+        with self._lock:
+            target = self.target()
+            if self.has_done(target):
+                return True
+            self._signals[signal] = target
+            self.rouse()
+        try:
+            await signal.wait(timeout)
+        finally:
+            with self._lock:
+                self._signals.pop(signal, None)
+        return self.has_done(target)
+
+
+def _message_of(entry: Any) -> Any:
+    return entry.message if isinstance(entry, _Measured) else loads(entry)
+
+
+def is_report(message: Any) -> bool:
+    return isinstance(message, dict) and message.get(MESSAGE_TYPE_FIELD) == DESTINATION_FAILURE_TYPE
+
+
+def _last_message(batch: List[Any]) -> Any:
+    """Find the last message that is no report of a failure: the one that is lost for sure."""
+    messages = map(_message_of, reversed(batch))
+    last = next(messages)
+    if is_report(last):
+        return next((message for message in messages if not is_report(message)), last)
+    return last
