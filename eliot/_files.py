@@ -77,7 +77,6 @@ class FileDestination(PClass):
     _dumps: Any = field(mandatory=True)
     _linebreak: Any = field(mandatory=True)
     # Not mandatory: subclasses make instances by PClass.__new__ with the fields above.
-    _sink: Any = field(initial=None)
     _ways: Any = field(initial=None)
 
     def __new__(
@@ -104,7 +103,6 @@ class FileDestination(PClass):
             _json_default=default,
             _dumps=_dumps_unicode if text else _dumps_bytes,
             _linebreak="\n" if text else b"\n",
-            _sink=sink,
             _ways=_Ways(default, sink),
         )
         return destination

@@ -540,7 +540,7 @@ class TestAlone:
         """Log to a file that can fail."""
         moody = Moody(path)
         destination = FileDestination(file=path)
-        destination._sink.write = moody.write
+        destination._append_to.write = moody.write
         Logger._destinations.add(destination)
         return moody
 

@@ -317,7 +317,7 @@ w = writer(max_messages=100, when_full="{when_full}")
 for number in range(5000):
     log_message(str(number))
 w.stop()
-lost = w._file._sink.lost
+lost = w._file._append_to.lost
 with open(sys.argv[1], "w") as log:
     FileDestination(log)({{"lost": lost + w.dropped}})
     log.flush()
