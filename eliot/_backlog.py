@@ -396,7 +396,8 @@ class Backlog:
 
     def target(self) -> int:
         """Return what `_done` will be when all that waits is written."""
-        return self._done + self.waiting
+        with self._lock:  # or something that is done between the two would be left out
+            return self._done + self.waiting
 
     def has_done(self, target: int) -> bool:
         return self._done >= target or not self.waiting
