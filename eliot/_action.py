@@ -169,7 +169,10 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.log("yourapp:cache:miss", key="a")
         """
-        say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        try:
+            say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        except CRAMPED:
+            LATER.append((say, (self, message_type, fields, __eliot_logger__, __eliot_serializer__)))
 
     def add_success_fields(self, **fields: Any) -> None:
         """
@@ -450,10 +453,7 @@ def say(
     else:
         _logger_or_default(logger)  # first, so that what is no logger takes no slot
     fields[MESSAGE_TYPE_FIELD] = _type_text(message_type)
-    try:
-        _tell(action, fields, logger, serializer)
-    except CRAMPED:
-        LATER.append((_tell, (action, fields, logger, serializer)))
+    _tell(action, fields, logger, serializer)
 
 
 def current_action() -> Optional[Action]:

@@ -14,12 +14,13 @@ import stat
 import sys
 from collections import deque
 from contextlib import suppress
-from threading import RLock
+from threading import RLock, local
 from typing import Any, Callable, Deque, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
-from eliot._depth import MAX_DEPTH
-from eliot._fork import renew_in_child
+from eliot._depth import TooDeepError
+from eliot._fork import at_fork, renew_in_child
+from eliot._later import is_cramped, need_room
 from eliot._losses import Losses
 from eliot._safe import class_name, saferepr, safeunicode
 from eliot.json import encode
@@ -28,6 +29,11 @@ __all__ = ["PathFile", "Sink", "sink_of"]
 
 #: How long a file that does not block, and takes nothing, is waited for; in seconds.
 PATIENCE = 1.0
+
+#: So many lines that came in the middle of another one are written right after it, and so many
+#: others can wait for the next one.
+MAX_CATCH_UP = 100
+MAX_WAITING = 1000
 
 
 class Outage:
@@ -53,6 +59,7 @@ class Sink:
         file: The file.
         write: Writes bytes to it, and returns how many it took.
         raw: The file without buffers, if its descriptor is written to.
+        guarded: Whether writing takes locks of the file's own, which no child must be forked in.
 
     Attributes:
         file: The file.
@@ -70,10 +77,13 @@ class Sink:
         file: Any,
         write: Callable[[bytes], Optional[int]],
         raw: Union[io.FileIO, PathFile, None] = None,
+        *,
+        guarded: bool = False,
     ) -> None:
         self.file = file
         self.write = write
-        self.exclusive = not _is_regular(raw)
+        self.guarded = guarded
+        self.exclusive = guarded or not _is_regular(raw)
         self.outage: Optional[Outage] = None
         self.lost = 0
         self.late = 0
@@ -108,6 +118,9 @@ class Sink:
         """
         with self._lock:
             if self._busy:
+                if len(self._waiting) >= MAX_WAITING:
+                    msg = f"{self.name} logs whenever it is written"
+                    raise TooDeepError(msg)
                 self._waiting.append(lines)
                 return
             self._busy = True
@@ -118,17 +131,18 @@ class Sink:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Append what has come meanwhile; what a file logs of its own writing not for ever."""
-        for _ in range(MAX_DEPTH):
-            for _ in range(len(self._waiting)):
-                before = self.lost
-                self._busy = True
-                try:
-                    self._put(self._waiting.popleft())
-                except Exception:
-                    self.late += self.lost - before
-                finally:
-                    self._busy = False
+        """Append what has come meanwhile, but not for ever: a file may log when it is written."""
+        for _ in range(MAX_CATCH_UP):
+            if not self._waiting:
+                return
+            before = self.lost
+            self._busy = True
+            try:
+                self._put(self._waiting.popleft())
+            except Exception:
+                self.late += self.lost - before
+            finally:
+                self._busy = False
 
     def _put(self, lines: bytes) -> None:
         outage = self.outage
@@ -145,6 +159,8 @@ class Sink:
         if done >= len(head):
             outage.losses = Losses()  # the others are told of
         if error is not None:
+            if _comes_again(error):
+                raise error
             whole = self._end(head + lines, done)
             self._count(outage, lines[max(0, whole - len(head)) :])
             raise error
@@ -185,6 +201,8 @@ class Sink:
             done: How many bytes of them are in the file.
             error: Why the others are not.
         """
+        if _comes_again(error):
+            return
         with self._lock:
             busy = self._busy
             self._busy = True
@@ -270,6 +288,35 @@ def _settle_all() -> None:
 
 
 atexit.register(_settle_all)
+
+
+def _comes_again(error: BaseException) -> bool:
+    """Tell whether a line could not be written for want of room on the stack; see `_later`."""
+    return isinstance(error, RecursionError) and is_cramped()
+
+
+class _Held(local):
+    """The locks that a thread holds while it forks."""
+
+    locks: Tuple[Any, ...] = ()
+
+
+_held = _Held()
+
+
+def _hold_files() -> None:
+    """Have no other thread write to files with locks of their own, but not wait for ever."""
+    locks = [sink._lock for sink in list(_SINKS.values()) if sink.guarded]
+    _held.locks = tuple(lock for lock in locks if lock.acquire(timeout=PATIENCE))
+
+
+def _release_files() -> None:
+    for lock in _held.locks:
+        lock.release()
+    _held.locks = ()
+
+
+at_fork(before=_hold_files, after_in_parent=_release_files)  # the child makes new locks
 
 
 def _is_regular(file: Union[io.FileIO, PathFile, None]) -> bool:
@@ -369,6 +416,7 @@ def sink_of(file: Any, *, text: bool, fsync: bool = False) -> Sink:
 def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
     raw = _raw(file)
     write: Callable[[bytes], Optional[int]]
+    guarded = True
     if raw is None:
         write = _object_writer(file, text=text)
     elif raw.fileno() <= 2 and raw is not file:  # noqa: PLR2004 - stdin, stdout, stderr
@@ -377,12 +425,13 @@ def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
         # The file has a buffer, and a lock, that a child may be forked in the middle of. So the
         # descriptor is written to, one call for each line, which is faster, too.
         write = raw.write
+        guarded = False
     if fsync:
         if raw is None or not _is_regular(raw):
             msg = f"{saferepr(file)} cannot be synchronized with a disk; give a path"
             raise TypeError(msg)
         write = _syncing_writer(write, raw)
-    return Sink(file, write, raw)
+    return Sink(file, write, raw, guarded=guarded)
 
 
 def _raw(file: Any) -> Union[io.FileIO, PathFile, None]:
@@ -405,6 +454,7 @@ def _raw(file: Any) -> Union[io.FileIO, PathFile, None]:
 
 def _object_writer(file: Any, *, text: bool) -> Callable[[bytes], int]:
     def write(data: bytes) -> int:
+        need_room(10)  # a file that has taken the line, and cannot flush it, would get it twice
         if text:
             line = data.decode("utf-8")
             try:
