@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import count
+from os import urandom
 from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar, Union
 
 from boltons.typeutils import make_sentinel
@@ -518,7 +519,11 @@ def begin(
         # without a call: the recursion limit may be near.
         action = _new(Action)
         if parent is None:
-            action._task_uuid = new_task_uuid()
+            try:
+                action._task_uuid = new_task_uuid()
+            except CRAMPED:  # by what is built in alone: the id cannot come later
+                x = urandom(16).hex()
+                action._task_uuid = f"{x[:8]}-{x[8:12]}-4{x[13:16]}-a{x[17:20]}-{x[20:]}"
             action._level = ()
         else:
             if parent._process is not here.process:

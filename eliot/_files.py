@@ -10,6 +10,7 @@ from typing import Any, Iterator, Optional, Type, TypeVar, Union
 from pyrsistent import PClass, field
 
 from eliot._jsonable import overridden
+from eliot._later import is_cramped
 from eliot._safe import saferepr
 from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import JSONDefault, Message
@@ -157,13 +158,16 @@ class FileDestination(PClass):
             if len(line) > LARGE:
                 plain(message, logger)
                 return
-            next(sent)
             try:
                 written = write(line)
             except Exception as error:
                 sink.fail(line, 0, error)
+                if isinstance(error, RecursionError) and is_cramped():
+                    raise  # it comes again
+                next(sent)
                 failed(message, logger, [(self, error)])
                 return
+            next(sent)
             if written != len(line):
                 try:
                     sink.resume(line, written)

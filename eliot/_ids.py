@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from os import urandom
+from itertools import count
+from os import getpid, urandom
+from time import time_ns
 from typing import List
 
 from eliot._fork import in_child
@@ -13,6 +15,10 @@ __all__ = ["new_task_uuid"]
 BATCH = 64
 
 _DRAWN: List[str] = []
+
+#: For ids that are merely unique.
+_SEED = int.from_bytes(urandom(16), "big")
+_DRAWN_BY_HAND = count()
 
 # Or parent and child would go on with the same ids.
 in_child(_DRAWN.clear)
@@ -30,10 +36,19 @@ def new_task_uuid() -> str:
     except IndexError:
         # A system call for each would cost more than all the rest, and str(uuid.uuid4()) six times
         # as much; `uuid` itself takes 5 ms to import.
-        digits = urandom(16 * BATCH).hex()
+        digits = _digits(16 * BATCH)
         ids = [_uuid(digits[start : start + 32]) for start in range(0, len(digits), 32)]
         _DRAWN.extend(ids[1:])
         return ids[0]
+
+
+def _digits(size: int) -> str:
+    """Draw random bytes, in hexadecimal digits."""
+    try:
+        return urandom(size).hex()
+    except OSError:  # PyPy opens a file for that, and there may be no descriptors left
+        number = _SEED + (getpid() << 96) + (time_ns() << 32) + next(_DRAWN_BY_HAND)
+        return f"{number % 2**128:032x}"
 
 
 def _uuid(digits: str) -> str:

@@ -12,11 +12,12 @@ from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
+from uuid import UUID
 
 import pytest
 
 import eliot
-from eliot import _sink, log_message, start_action, to_file
+from eliot import _ids, _sink, log_message, start_action, to_file
 
 #: How to log to a path.
 KINDS = {
@@ -174,6 +175,22 @@ def test_no_descriptors_are_left(tmp_path: Path, ledger: Any) -> None:
     tell(8)
 
     assert ledger.audit((tmp_path / "old.log").read_bytes() + path.read_bytes()) == 40
+
+
+def test_no_descriptors_for_random_numbers(
+    tmp_path: Path, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks have ids of their own, in the form of a UUID, where no random numbers can be had."""
+
+    def fail(size: int) -> bytes:
+        raise OSError(24, "Too many open files: '/dev/urandom'")  # as on PyPy
+
+    monkeypatch.setattr(_ids, "urandom", fail)
+    monkeypatch.setattr(_ids, "_DRAWN", [])
+    ids = [_ids.new_task_uuid() for _ in range(1000)]
+
+    assert len(set(ids)) == 1000
+    assert {UUID(each).version for each in ids} == {4}
 
 
 def test_file_may_not_grow(run_program: Callable[..., Any], tmp_path: Path) -> None:
