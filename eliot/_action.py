@@ -173,7 +173,8 @@ class Action(Place):
         try:
             say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
         except CRAMPED:
-            LATER.append((say, (self, message_type, fields, __eliot_logger__, __eliot_serializer__)))
+            given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            LATER.append((say, given))
 
     def add_success_fields(self, **fields: Any) -> None:
         """

@@ -47,7 +47,7 @@ def need_room(calls: int = 3) -> None:
 
 
 def do_now() -> bool:
-    """Call what waits in `LATER`, in order; what still has no room goes on waiting, says `False`."""
+    """Call what waits in `LATER`, in order; return `False` if some of it still has no room."""
     global _busy  # noqa: PLW0603 - what is called logs, and comes here again
     if _busy:
         return True

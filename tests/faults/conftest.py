@@ -124,10 +124,10 @@ def ledger(capsys: pytest.CaptureFixture[str]) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def run_program(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def run_program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program of its own, in an empty folder; one that hangs is ended and fails."""
 
-    def run(program: str, *arguments: str, status: int = 0) -> "subprocess.CompletedProcess[str]":
+    def run(program: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "program.py"
         path.write_text(textwrap.dedent(program), encoding="utf-8")
         process = subprocess.Popen(

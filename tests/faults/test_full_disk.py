@@ -30,6 +30,7 @@ KINDS = {
     "synchronized": lambda path: to_file(path, fsync=True),
 }
 
+
 def tell(count: int, size: int = 700) -> None:
     """Log some messages, most of them in actions."""
     for number in range(count // 4):
@@ -339,8 +340,10 @@ def test_end_of_the_program(run_program: Callable[..., Any], kind: str) -> None:
     )
 
     assert result.stderr.splitlines() == [
-        "eliot: cannot write to '/dev/full', messages are lost: "
-        "builtins.OSError: [Errno 28] No space left on device",
+        (
+            "eliot: cannot write to '/dev/full', messages are lost: "
+            "builtins.OSError: [Errno 28] No space left on device"
+        ),
         "eliot: 100 messages could not be written to '/dev/full' before the end",
     ]
 

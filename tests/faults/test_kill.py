@@ -89,8 +89,7 @@ def test_readers_say_that_the_last_line_is_cut(tmp_path: Path) -> None:
         [sys.executable, "-m", "eliot.prettyprint", "--compact"],
         check=True,
         input=lines[:-10],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
     )
 
     assert b'message_type="first"' in shown.stdout
