@@ -93,6 +93,7 @@ class Sink:
         self._lock = RLock()
         self._busy = False
         self._waiting: Deque[bytes] = deque()
+        self._losing: Deque[Tuple[bytes, BaseException]] = deque()
         renew_in_child(self)
 
     def _renew(self) -> None:
@@ -100,6 +101,7 @@ class Sink:
         self._busy = False
         # What is the parent's to write, and its losses, it tells of itself.
         self._waiting.clear()
+        self._losing.clear()
         if self.outage is not None:
             self.outage = Outage(self.outage.reason)
 
@@ -127,19 +129,23 @@ class Sink:
             try:
                 self._put(lines)
             finally:
+                self._count_losing()
                 self._busy = False
                 self._catch_up()
 
     def _catch_up(self) -> None:
         """Append what has come meanwhile, but not for ever: a file may log when it is written."""
         for _ in range(MAX_CATCH_UP):
-            if not self._waiting:
+            if not self._waiting and not self._losing:
                 return
             before = self.lost
             self._busy = True
             try:
-                self._put(self._waiting.popleft())
+                self._count_losing()
+                if self._waiting:
+                    self._put(self._waiting.popleft())
             except Exception:
+                self._count_losing()
                 self.late += self.lost - before
             finally:
                 self._busy = False
@@ -204,20 +210,23 @@ class Sink:
         if _comes_again(error):
             return
         with self._lock:
-            busy = self._busy
-            self._busy = True
-            try:
-                outage = self.outage
-                if outage is None:
-                    reason = f"{class_name(type(error))}: {safeunicode(error)}"
-                    outage = self.outage = Outage(reason)
-                    _FAILING.add(self)
-                    _say(f"cannot write to {self.name}, messages are lost: {reason}")
-                self._count(outage, lines[self._end(lines, done) :])
-            finally:
-                self._busy = busy
-                if not busy:
-                    self._catch_up()
+            self._losing.append((lines[self._end(lines, done) :], error))
+            if not self._busy:
+                self._busy = True
+                self._count_losing()
+                self._busy = False
+                self._catch_up()
+
+    def _count_losing(self) -> None:
+        """Count what is lost, one after the other, whatever a signal handler logs meanwhile."""
+        while self._losing:
+            lines, error = self._losing.popleft()
+            if self.outage is None:
+                reason = f"{class_name(type(error))}: {safeunicode(error)}"
+                self.outage = Outage(reason)
+                _FAILING.add(self)
+                _say(f"cannot write to {self.name}, messages are lost: {reason}")
+            self._count(self.outage, lines)
 
     def _attempt(self, lines: bytes, done: int) -> Tuple[int, Optional[BaseException]]:
         """Write the rest of lines; return how many bytes are written, and what went wrong."""

@@ -165,7 +165,8 @@ def test_finalizers(run_program: Callable[..., Any], log: Log) -> None:
                 with start_action(action_type="collected"):
                     log_message("finalized", number=self.number)
 
-        gc.set_threshold(3, 1, 1)
+        if hasattr(gc, "set_threshold"):  # PyPy's has none
+            gc.set_threshold(3, 1, 1)
         to_file("eliot.log")
         for number in range(500):
             Node(number)
@@ -231,7 +232,7 @@ class TestUserCode:
 
         assert kinds.count("hello") == 10
         assert 30 <= kinds.count("echo") <= 40  # the last one reaches no destination in Python
-        assert kinds.count("eliot:destination_failure") == 10
+        assert status().destinations[0].failed >= 10
 
     def test_destination_that_logs_and_fails(self) -> None:
         """A destination that logs and then fails is reported, and stopped as well."""
