@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from itertools import count
+from os import urandom
 from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar, Union
 
 from boltons.typeutils import make_sentinel
@@ -172,7 +173,11 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.log("yourapp:cache:miss", key="a")
         """
-        say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        try:
+            say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        except CRAMPED:
+            given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            LATER.append((say, given))
 
     def add_success_fields(self, **fields: Any) -> None:
         """
@@ -550,7 +555,11 @@ def begin(
         action = _new(Action)
         process = here.process
         if parent is None:
-            action._task_uuid = new_task_uuid()
+            try:
+                action._task_uuid = new_task_uuid()
+            except CRAMPED:  # by what is built in alone: the id cannot come later
+                x = urandom(16).hex()
+                action._task_uuid = f"{x[:8]}-{x[8:12]}-4{x[13:16]}-a{x[17:20]}-{x[20:]}"
             action._level = ()
             level = [1]
         else:

@@ -76,11 +76,15 @@ class _Fork:
 
     def _begin(self, branch: Action) -> None:
         branch._start({"pid": os.getpid()})
-        atexit.register(branch.finish)
-        # The children that multiprocessing forks end without the functions of atexit.
+
+        def finish() -> None:
+            branch.finish(sys.exc_info()[1])  # multiprocessing comes here while it is on its way
+
+        atexit.register(finish)
+        # Before Python 3.13, its children end without the functions of atexit.
         util = sys.modules.get("multiprocessing.util")
         if util is not None:
-            util.Finalize(None, lambda: branch.finish(sys.exc_info()[1]), exitpriority=100)
+            util.Finalize(None, finish, exitpriority=100)
 
     def end(self, place: Place, exception: Optional[BaseException]) -> None:
         """End, in a child, an action of the parent, where it goes on."""

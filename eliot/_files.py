@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple, Type, TypeVar
 from pyrsistent import PClass, field
 
 from eliot._jsonable import overridden
+from eliot._later import is_cramped, need_room
 from eliot._safe import saferepr
 from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import Destination, JSONDefault, LoggerLike, Message
@@ -244,11 +245,15 @@ class _Ways:
         put = self.put
 
         def deliver(message: Message, logger: Optional[LoggerLike]) -> None:
-            next(sent)
+            need_room()  # now, or it would come again later although it is written
             try:
                 put(message)
             except Exception as error:
+                _raise_if_cramped(error)
+                next(sent)
                 failed(message, logger, [(destination, error)])
+            else:
+                next(sent)
 
         return deliver if self.sink.exclusive else self._fast(deliver, destination, sent, failed)
 
@@ -272,21 +277,28 @@ class _Ways:
             if size > SURELY_SMALL:
                 deliver(message, logger)
                 return
-            next(sent)
             try:
                 written = write(line)
-                if written == size:
-                    return
             except Exception as error:
+                _raise_if_cramped(error)
+                next(sent)
                 sink.fail(line, 0, error)
                 failed(message, logger, [(destination, error)])
                 return
-            try:
-                sink.resume(line, written)
-            except Exception as error:
-                failed(message, logger, [(destination, error)])
+            next(sent)
+            if written != size:
+                try:
+                    sink.resume(line, written)
+                except Exception as error:
+                    failed(message, logger, [(destination, error)])
 
         return deliver_fast
+
+
+def _raise_if_cramped(error: Exception) -> None:
+    """Raise an error again that comes from too little room: the message comes again, too."""
+    if isinstance(error, RecursionError) and is_cramped():
+        raise error
 
 
 def _takes_text(file: Any) -> bool:

@@ -33,13 +33,17 @@ def is_cramped() -> bool:
     return depth + ROOM > sys.getrecursionlimit()
 
 
-def need_room() -> None:
-    """Raise `RecursionError` unless three more calls inside of each other are possible."""
-    _need_two()
+def need_room(calls: int = 3) -> None:
+    """
+    Raise `RecursionError` now if there is no room for some calls inside of each other.
 
-
-def _need_two() -> None:
-    len(())
+    Args:
+        calls: How many; a built-in function comes on top of them.
+    """
+    if calls > 1:
+        need_room(calls - 1)
+    else:
+        max(0, calls)
 
 
 def do_now() -> bool:

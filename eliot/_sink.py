@@ -14,12 +14,13 @@ import stat
 import sys
 from collections import deque
 from contextlib import suppress
-from threading import RLock
+from threading import RLock, local
 from typing import Any, Callable, Deque, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
-from eliot._depth import MAX_DEPTH
-from eliot._fork import renew_in_child
+from eliot._depth import TooDeepError
+from eliot._fork import at_fork, renew_in_child
+from eliot._later import is_cramped, need_room
 from eliot._losses import Losses
 from eliot._safe import class_name, saferepr, safeunicode
 from eliot.json import encode
@@ -31,6 +32,11 @@ _LAST_STREAM = 2
 
 #: How long a file that does not block, and takes nothing, is waited for; in seconds.
 PATIENCE = 1.0
+
+#: So many lines that came in the middle of another one are written right after it, and so many
+#: others can wait for the next one.
+MAX_CATCH_UP = 100
+MAX_WAITING = 1000
 
 
 class Outage:
@@ -56,6 +62,7 @@ class Sink:
         file: The file.
         write: Writes bytes to it, and returns how many it took.
         raw: The file without buffers, if its descriptor is written to.
+        guarded: Whether writing takes locks of the file's own, which no child must be forked in.
 
     Attributes:
         file: The file.
@@ -73,10 +80,13 @@ class Sink:
         file: Any,
         write: Callable[[bytes], Optional[int]],
         raw: Union[io.FileIO, PathFile, None] = None,
+        *,
+        guarded: bool = False,
     ) -> None:
         self.file = file
         self.write = write
-        self.exclusive = not _is_regular(raw)
+        self.guarded = guarded
+        self.exclusive = guarded or not _is_regular(raw)
         self.outage: Optional[Outage] = None
         self.lost = 0
         self.late = 0
@@ -86,6 +96,7 @@ class Sink:
         self._lock = RLock()
         self._busy = False
         self._waiting: Deque[bytes] = deque()
+        self._losing: Deque[Tuple[bytes, BaseException]] = deque()
         renew_in_child(self)
 
     def _renew(self) -> None:
@@ -93,6 +104,7 @@ class Sink:
         self._busy = False
         # What is the parent's to write, and its losses, it tells of itself.
         self._waiting.clear()
+        self._losing.clear()
         if self.outage is not None:
             self.outage = Outage(self.outage.reason)
 
@@ -111,27 +123,35 @@ class Sink:
         """
         with self._lock:
             if self._busy:
+                if len(self._waiting) >= MAX_WAITING:
+                    msg = f"{self.name} logs whenever it is written"
+                    raise TooDeepError(msg)
                 self._waiting.append(lines)
                 return
             self._busy = True
             try:
                 self._put(lines)
             finally:
+                self._count_losing()
                 self._busy = False
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Append what has come meanwhile; what a file logs of its own writing not for ever."""
-        for _ in range(MAX_DEPTH):
-            for _ in range(len(self._waiting)):
-                before = self.lost
-                self._busy = True
-                try:
+        """Append what has come meanwhile, but not for ever: a file may log when it is written."""
+        for _ in range(MAX_CATCH_UP):
+            if not self._waiting and not self._losing:
+                return
+            before = self.lost
+            self._busy = True
+            try:
+                self._count_losing()
+                if self._waiting:
                     self._put(self._waiting.popleft())
-                except Exception:
-                    self.late += self.lost - before
-                finally:
-                    self._busy = False
+            except Exception:
+                self._count_losing()
+                self.late += self.lost - before
+            finally:
+                self._busy = False
 
     def _put(self, lines: bytes) -> None:
         outage = self.outage
@@ -148,6 +168,8 @@ class Sink:
         if done >= len(head):
             outage.losses = Losses()  # the others are told of
         if error is not None:
+            if _comes_again(error):
+                raise error
             whole = self._end(head + lines, done)
             self._count(outage, lines[max(0, whole - len(head)) :])
             raise error
@@ -188,21 +210,26 @@ class Sink:
             done: How many bytes of them are in the file.
             error: Why the others are not.
         """
+        if _comes_again(error):
+            return
         with self._lock:
-            busy = self._busy
-            self._busy = True
-            try:
-                outage = self.outage
-                if outage is None:
-                    reason = f"{class_name(type(error))}: {safeunicode(error)}"
-                    outage = self.outage = Outage(reason)
-                    _FAILING.add(self)
-                    _say(f"cannot write to {self.name}, messages are lost: {reason}")
-                self._count(outage, lines[self._end(lines, done) :])
-            finally:
-                self._busy = busy
-                if not busy:
-                    self._catch_up()
+            self._losing.append((lines[self._end(lines, done) :], error))
+            if not self._busy:
+                self._busy = True
+                self._count_losing()
+                self._busy = False
+                self._catch_up()
+
+    def _count_losing(self) -> None:
+        """Count what is lost, one after the other, whatever a signal handler logs meanwhile."""
+        while self._losing:
+            lines, error = self._losing.popleft()
+            if self.outage is None:
+                reason = f"{class_name(type(error))}: {safeunicode(error)}"
+                self.outage = Outage(reason)
+                _FAILING.add(self)
+                _say(f"cannot write to {self.name}, messages are lost: {reason}")
+            self._count(self.outage, lines)
 
     def _attempt(self, lines: bytes, done: int) -> Tuple[int, Optional[BaseException]]:
         """Write the rest of lines; return how many bytes are written, and what went wrong."""
@@ -275,6 +302,35 @@ def _settle_all() -> None:
 atexit.register(_settle_all)
 
 
+def _comes_again(error: BaseException) -> bool:
+    """Tell whether a line could not be written for want of room on the stack; see `_later`."""
+    return isinstance(error, RecursionError) and is_cramped()
+
+
+class _Held(local):
+    """The locks that a thread holds while it forks."""
+
+    locks: Tuple[Any, ...] = ()
+
+
+_held = _Held()
+
+
+def _hold_files() -> None:
+    """Have no other thread write to files with locks of their own, but not wait for ever."""
+    locks = [sink._lock for sink in list(_SINKS.values()) if sink.guarded]
+    _held.locks = tuple(lock for lock in locks if lock.acquire(timeout=PATIENCE))
+
+
+def _release_files() -> None:
+    for lock in _held.locks:
+        lock.release()
+    _held.locks = ()
+
+
+at_fork(before=_hold_files, after_in_parent=_release_files)  # the child makes new locks
+
+
 def _is_regular(file: Union[io.FileIO, PathFile, None]) -> bool:
     """Tell whether the file is one on a disk: it takes each line as a whole, or it is full."""
     try:
@@ -288,6 +344,13 @@ def _is_writable(descriptor: int, patience: float) -> bool:
     poll = select.poll()  # select() does not know all descriptors
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(patience * 1000))
+
+
+class _OwnFile(io.FileIO):
+    """A file that only a destination has, so that nobody can be told to close it."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class PathFile:
@@ -313,7 +376,7 @@ class PathFile:
         self._lock = RLock()
 
     def _open(self) -> None:
-        self.raw = open(self.name, "ab", buffering=0)  # noqa: SIM115 - open until it is replaced
+        self.raw = _OwnFile(self.name, "ab")
         status = os.fstat(self.raw.fileno())
         self._identity = status.st_dev, status.st_ino
 
@@ -341,11 +404,6 @@ class PathFile:
         """Close the file."""
         self.raw.close()
 
-    def __del__(self) -> None:
-        # Nobody but the destination has it, so nobody can be told to close it.
-        if hasattr(self, "raw"):
-            self.close()
-
 
 #: The sinks that are in use, by the id of their file: each file has one.
 _SINKS: WeakValueDictionary[int, Sink] = WeakValueDictionary()
@@ -372,6 +430,7 @@ def sink_of(file: Any, *, text: bool, fsync: bool = False) -> Sink:
 def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
     raw = _raw(file)
     write: Callable[[bytes], Optional[int]]
+    guarded = True
     if raw is None:
         write = _object_writer(file, text=text)
     elif raw.fileno() <= _LAST_STREAM and raw is not file:
@@ -380,12 +439,13 @@ def _new_sink(file: Any, *, text: bool, fsync: bool) -> Sink:
         # The file has a buffer, and a lock, that a child may be forked in the middle of. So the
         # descriptor is written to, one call for each line, which is faster, too.
         write = raw.write
+        guarded = False
     if fsync:
         if raw is None or not _is_regular(raw):
             msg = f"{saferepr(file)} cannot be synchronized with a disk; give a path"
             raise TypeError(msg)
         write = _syncing_writer(write, raw)
-    return Sink(file, write, raw)
+    return Sink(file, write, raw, guarded=guarded)
 
 
 def _raw(file: Any) -> Union[io.FileIO, PathFile, None]:
@@ -408,6 +468,7 @@ def _raw(file: Any) -> Union[io.FileIO, PathFile, None]:
 
 def _object_writer(file: Any, *, text: bool) -> Callable[[bytes], int]:
     def write(data: bytes) -> int:
+        need_room(10)  # a file that has taken the line, and cannot flush it, would get it twice
         if text:
             line = data.decode("utf-8")
             try:

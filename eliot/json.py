@@ -8,6 +8,7 @@ compact separators, UTF-8, `null` for NaN and the infinities, ISO 8601 for dates
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
@@ -226,27 +227,45 @@ def default_function(
     return _encoder_to_default_function(encoder())
 
 
-def _dumps() -> Callable[..., bytes]:
-    """Find the fast encoder, late: importing orjson takes longer than importing all of Eliot."""
+#: Not empty while orjson is being imported for the first time, and for good if it is missing.
+_WITHOUT_ORJSON: list[bool] = []
+
+
+def _orjson() -> Any:
+    """Import orjson, late: it takes longer than all of Eliot."""
+    # Not again for each message if it is missing, as on PyPy: that would take long, and the lock of
+    # all imports, at which a signal handler or a forked child that logs would wait for ever. Nor
+    # by a signal handler in the middle of the first time, which crashes.
+    if _WITHOUT_ORJSON:
+        return None
+    first = "orjson" not in sys.modules
+    if first:
+        _WITHOUT_ORJSON.append(True)
     try:
         import orjson
-    except ImportError:  # as on PyPy
+    except ImportError:
+        return None
+    if first:
+        _WITHOUT_ORJSON.clear()
+    return orjson
+
+
+def _dumps() -> Callable[..., bytes]:
+    """Find the fast encoder."""
+    orjson = _orjson()
+    if orjson is None or overridden.hidden:
         return _strict_dumps
-    if overridden.hidden:
-        return _strict_dumps
+    dumps: Callable[..., bytes] = orjson.dumps
     if overridden.askable:
         options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
-        return partial(orjson.dumps, option=options)
-    return orjson.dumps
+        return partial(dumps, option=options)
+    return dumps
 
 
 def fast_dumps() -> Tuple[Callable[..., bytes], Optional[int]]:
     """Return what encodes a value as a line, and what to give it after the default function."""
-    try:
-        import orjson
-    except ImportError:  # as on PyPy
-        return _line, None
-    return orjson.dumps, orjson.OPT_APPEND_NEWLINE
+    orjson = _orjson()
+    return (_line, None) if orjson is None else (orjson.dumps, orjson.OPT_APPEND_NEWLINE)
 
 
 def _line(o: Any, default: Callable[[Any], Any] | None, _: None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,13 +20,8 @@ from eliot.parse import Parser, WrittenAction, WrittenMessage
 
 Message = Dict[str, Any]
 
-#: A deadlock ends a program after so many seconds, with the stacks of all its threads.
+#: After so many seconds a program hangs.
 TIMEOUT = 60
-
-PROLOGUE = f"""
-import faulthandler
-faulthandler.dump_traceback_later({TIMEOUT}, exit=True)
-"""
 
 
 def tell(node: Union[WrittenAction, WrittenMessage], indent: str = "") -> Iterator[str]:
@@ -133,17 +129,23 @@ def run_program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
 
     def run(program: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "program.py"
-        path.write_text(PROLOGUE + textwrap.dedent(program))
-        result = subprocess.run(
-            [sys.executable, str(path), *arguments],
-            check=False,
-            cwd=tmp_path,
-            capture_output=True,
+        path.write_text(textwrap.dedent(program), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", str(path), *arguments],
+            cwd=str(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGABRT)  # its children, too; each tells where it was
+            output, errors = process.communicate()
 
-        assert result.returncode == status, result.stderr
-        return result
+        assert process.returncode == status, errors
+        return subprocess.CompletedProcess(process.args, status, output, errors)
 
     return run
 

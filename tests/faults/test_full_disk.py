@@ -12,11 +12,12 @@ from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
+from uuid import UUID
 
 import pytest
 
 import eliot
-from eliot import _sink, log_message, start_action, to_file
+from eliot import _ids, _sink, log_message, start_action, to_file
 
 #: How to log to a path.
 KINDS = {
@@ -177,6 +178,22 @@ def test_no_descriptors_are_left(tmp_path: Path, ledger: Any) -> None:
     assert ledger.audit((tmp_path / "old.log").read_bytes() + path.read_bytes()) == 40
 
 
+def test_no_descriptors_for_random_numbers(
+    tmp_path: Path, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks have ids of their own, in the form of a UUID, where no random numbers can be had."""
+
+    def fail(size: int) -> bytes:
+        raise OSError(24, "Too many open files: '/dev/urandom'")  # as on PyPy
+
+    monkeypatch.setattr(_ids, "urandom", fail)
+    monkeypatch.setattr(_ids, "_DRAWN", [])
+    ids = [_ids.new_task_uuid() for _ in range(1000)]
+
+    assert len(set(ids)) == 1000
+    assert {UUID(each).version for each in ids} == {4}
+
+
 def test_file_may_not_grow(run_program: Callable[..., Any], tmp_path: Path) -> None:
     """A limit of the size of files cuts a line, which is cut off, until it is raised."""
     result = run_program(
@@ -286,7 +303,9 @@ def test_terminal_is_gone(ledger: Any) -> None:
         to_file(file)
         ledger.open()
         tell(4, size=10)
-        before = os.read(controller, 1 << 16)
+        before = b""
+        while before.count(b"\n") < 4:  # a terminal is slower than a pipe
+            before += os.read(controller, 1 << 16)
         os.close(controller)
         tell(40)
 
@@ -323,8 +342,10 @@ def test_end_of_the_program(run_program: Callable[..., Any], kind: str) -> None:
     )
 
     assert result.stderr.splitlines() == [
-        "eliot: cannot write to '/dev/full', messages are lost: "
-        "builtins.OSError: [Errno 28] No space left on device",
+        (
+            "eliot: cannot write to '/dev/full', messages are lost: "
+            "builtins.OSError: [Errno 28] No space left on device"
+        ),
         "eliot: 100 messages could not be written to '/dev/full' before the end",
     ]
 

@@ -46,8 +46,8 @@ def test_kill_at_a_random_moment(tmp_path: Path, kind: str) -> None:
     for round_ in range(ROUNDS):
         path = tmp_path / f"{round_}.log"
         returned[:] = bytes(8)
-        size = dice.choice([10, 1000, 300_000])
-        enough = dice.randrange(200 if size < 10_000 else 8)
+        size = dice.choice([10, 1000, 200_000])
+        enough = dice.randrange(100 if size < 10_000 else 4)
         child = os.fork()
         if not child:
             try:
