@@ -54,8 +54,8 @@ class _Fork:
         self._branch: Optional[Action] = None
         self._lock = RLock()
 
-    def adopt(self, place: Place) -> None:
-        """Have a place that was inherited from the parent stand for the branch."""
+    def adopt(self, place: Place) -> Action:
+        """Have a place that was inherited from the parent stand for the branch; return that."""
         with self._lock:
             branch = self._branch
             if branch is None:
@@ -67,6 +67,7 @@ class _Fork:
             branch._level,
             branch._slots,
         )
+        return branch
 
     def _make(self, place: Place) -> Action:
         if self._slot is None:  # the fork happened outside of any action
@@ -89,10 +90,7 @@ class _Fork:
     def end(self, place: Place, exception: Optional[BaseException]) -> None:
         """End, in a child, an action of the parent, where it goes on."""
         if self._slot is not None and place is self._slot[0]:
-            self.adopt(place)
-            branch = self._branch
-            if branch is not None:
-                branch.finish(exception)
+            self.adopt(place).finish(exception)
 
 
 _fork = _Fork()

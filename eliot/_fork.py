@@ -28,7 +28,7 @@ class _Here:
 
     __slots__ = ("adopt", "end", "process")
 
-    adopt: Callable[[Any], None]
+    adopt: Callable[[Any], object]
     end: Callable[[Any, Any], None]
 
     def __init__(self) -> None:

@@ -21,7 +21,9 @@ from eliot import (
     Action,
     Logger,
     MemoryLogger,
+    add_destinations,
     current_action,
+    log_call,
     log_message,
     start_action,
     start_task,
@@ -1276,3 +1278,26 @@ def test_current_action_outside() -> None:
 def test_default_logger_is_real() -> None:
     """The default logger is there from the beginning."""
     assert isinstance(output_room._DEFAULT_LOGGER, Logger)
+
+
+class TestPlaceOfNewActions:
+    """Where an action begins."""
+
+    def test_in_a_context(self) -> None:
+        """What begins while `context` makes an action the current one is in that action."""
+        messages: List[Dict[str, Any]] = []
+        add_destinations(messages.append)
+
+        @log_call
+        def add(a: int, b: int) -> int:
+            current: Any = current_action()
+            current.add_success_fields(more=a)
+            return a + b
+
+        with start_action(action_type="a").context():
+            with start_action(action_type="b"):
+                pass
+            add(1, 2)
+
+        assert [[1], [2, 1], [2, 2], [3, 1], [3, 2]] == [m["task_level"] for m in messages]
+        assert (1, 3) == (messages[-1]["more"], messages[-1]["result"])

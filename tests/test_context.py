@@ -8,7 +8,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from itertools import chain
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import Any, Callable, Generator, List, Optional
 
 import pytest
@@ -241,6 +241,25 @@ class TestEnterAndLeave:
             leave(place())
 
             assert current() is here
+
+    def test_leave_before_others(self) -> None:
+        """Who entered first, and leaves while another context is in the place, goes back."""
+        here, entered, left = place(), Event(), Event()
+
+        def visit() -> None:
+            with here:
+                entered.set()
+                left.wait()
+
+        here.__enter__()
+        thread = Thread(target=visit)
+        thread.start()
+        entered.wait()
+        leave(here)
+
+        assert current() is None
+        left.set()
+        thread.join()
 
     def test_leave_twice(self) -> None:
         """So does leaving a place once more."""

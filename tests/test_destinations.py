@@ -567,3 +567,34 @@ class TestThreads:
         destinations.send(message)
 
         assert {f"field {thread}": thread for thread in range(8)} == message
+
+
+class TestStatus:
+    """What has become of the messages."""
+
+    def test_counts(self, destinations: Destinations) -> None:
+        """Each destination counts from when it came; what was kept for it counts."""
+        for number in range(1002):
+            destinations.send({"n": number})
+        assert ((), 2) == destinations.status()
+        first: Messages = []
+        destinations.add(first.append)
+        destinations.add(always_broken)
+        destinations.send({"n": 3})
+        (_, *good), (_, *bad) = destinations.status().destinations
+
+        assert [1001 + 0, 0, 0, 0, 0] == good
+        assert [0, 1, 0, 0, 0] == bad
+        assert 2 == destinations.status().dropped
+
+    def test_of_one_that_leaves(self, destinations: Destinations) -> None:
+        """A destination that removes itself and fails is not counted any more."""
+
+        def leave(_: object) -> None:
+            destinations.remove(leave)
+            raise ZeroDivisionError
+
+        destinations.add(leave)
+        destinations.send({"n": 1})
+
+        assert ((), 0) == destinations.status()

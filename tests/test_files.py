@@ -440,6 +440,14 @@ class TestIdentity:
         assert "\n" == FileDestination(file=io.StringIO())._linebreak
 
 
+def nested(depth: int) -> object:
+    """Make a list in a list in a list."""
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 class TestSubclass:
     """Programs extend the class."""
 
@@ -473,6 +481,15 @@ class TestSubclass:
         assert '{"o": {"x": [1], "extra": 7}}\r\n' == file.getvalue()
         assert destination == self.Counting(file, extra=7)
         assert destination != self.Counting(file, extra=8)
+
+    def test_may_have_an_encoder_that_fails(self) -> None:
+        """What that refuses is encoded all the same."""
+        file = io.StringIO()
+        destination = self.Counting(file, extra=nested(100_000))
+        destination({"x": 1})
+
+        assert file.getvalue().startswith('{"x":1,"extra":[[[')
+        assert (0, 0) == (destination.degraded, destination.failed)
 
     def test_may_be_plain(self) -> None:
         """Without anything of its own it is made as the class itself."""
@@ -562,6 +579,22 @@ class TestAlone:
         Logger().write({"x": "x" * SURELY_SMALL})
 
         assert SURELY_SMALL + 9 == len(path.read_bytes())
+
+    def test_cuts_what_is_too_large(self, path: Path) -> None:
+        """What is too large is cut, and counted as degraded."""
+        destination = FileDestination(file=path)
+        destination({"x": "x" * 11_000_000})
+
+        assert 11_000_000 > len(path.read_bytes())
+        assert 1 == destination.degraded
+
+    def test_needs_no_orjson(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without orjson the lines are the same."""
+        monkeypatch.setattr("eliot.json._WITHOUT_ORJSON", [True])
+        Logger._destinations.add(FileDestination(file=path))
+        Logger().write({"n": 1, "x": {1}})
+
+        assert b'{"n":1,"x":[1]}\n' == path.read_bytes()
 
     def test_asks_registered_encoders(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """So does everything if an encoder is registered for what orjson knows."""

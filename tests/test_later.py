@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from typing import Any, Callable, Dict, Generator, List
+from uuid import RFC_4122, UUID
 
 import pytest
 
-from eliot._action import log_message, start_action
+from eliot import _destinations as destinations_room
+from eliot._action import log_message, say, start_action
 from eliot._context import Place
 from eliot._errors import fields_for
+from eliot._ids import new_task_uuid
 from eliot._later import LATER, do_now, is_cramped
 from eliot._loggers import Logger
 
@@ -235,3 +238,92 @@ class TestLogging:
         assert [("deep", None), ("deep", True), ("next", None), ("next", True)] == sorted(
             ((m["message_type"], m.get("twice")) for m in messages), key=str
         )
+
+    def test_other_ways(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """A message to an action by its method comes later, and so does a lone one."""
+        action = start_action(action_type="a")
+        monkeypatch.setattr("eliot._action.say", fail_once(cramped, say))
+        action.log("b")
+        monkeypatch.setattr("eliot._action.say", fail_once(cramped, say))
+        log_message("c")
+        monkeypatch.undo()
+        assert 1 == len(messages)
+        do_now()
+
+        assert ["b", "c"] == [m["message_type"] for m in messages[1:]]
+
+    def test_new_task(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """A task gets an id of the usual form, even if there is no room to draw one."""
+        monkeypatch.setattr("eliot._action.new_task_uuid", fail_once(cramped, new_task_uuid))
+        start_action(action_type="a")
+        uuid = UUID(messages[0]["task_uuid"])
+
+        assert (4, RFC_4122) == (uuid.version, uuid.variant)
+        assert str(uuid) == messages[0]["task_uuid"]
+
+
+class TestFanOut:
+    """What has no room in the fan-out."""
+
+    @pytest.fixture(autouse=True)
+    def _cramped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("eliot._destinations.is_cramped", lambda: True)
+        monkeypatch.setattr("eliot._loggers.is_cramped", lambda: True)
+
+    def test_destination(self, messages: Messages) -> None:
+        """A destination gets the message again."""
+        late: Messages = []
+        Logger._destinations.add(fail_once(RecursionError, late.append))
+        log_message("a")
+        assert [] == late
+        do_now()
+
+        assert ["a"] == [m["message_type"] for m in late]
+        assert 1 == len(messages)
+
+    @pytest.mark.parametrize("name", ["_report", "destination_failure"])
+    def test_report(self, messages: Messages, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """A report comes later."""
+        room = f"eliot._destinations.{name}"
+        monkeypatch.setattr(room, fail_once(RecursionError, getattr(destinations_room, name)))
+
+        def broken(message: Dict[str, Any]) -> None:
+            raise ValueError
+
+        Logger._destinations.add(broken)
+        log_message("a")
+        do_now()
+
+        assert {"a", "eliot:destination_failure"} >= {m["message_type"] for m in messages}
+
+    def test_counting(self, messages: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So does the counting of a failure."""
+        fan_out = Logger._destinations
+
+        def broken(message: Dict[str, Any]) -> None:
+            raise ValueError
+
+        fan_out.add(broken)
+        monkeypatch.setattr(fan_out, "_failed", fail_once(RecursionError, fan_out._failed))
+        log_message("a")
+        assert 1 == len(messages)
+        do_now()
+
+        assert "eliot:destination_failure" == messages[1]["message_type"]
+
+    def test_serializer(self, messages: Messages) -> None:
+        """A message whose serializer has no room is serialized later."""
+
+        class Serializer:
+            serialize = staticmethod(fail_once(RecursionError, lambda m: m.update(done=True)))
+            validate = serialize
+
+        Logger().write({"message_type": "a"}, Serializer())
+        assert [] == messages
+        do_now()
+
+        assert [{"message_type": "a", "done": True}] == messages

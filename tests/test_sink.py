@@ -8,12 +8,14 @@ import io
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Generator, List, Optional
 
 import pytest
 
 from eliot import _sink as sink_room
+from eliot._depth import TooDeepError
 from eliot._sink import PathFile, Sink, sink_of
 
 
@@ -418,3 +420,103 @@ class TestSinkOf:
         """What has no descriptor cannot be synchronized."""
         with pytest.raises(TypeError, match=r"^<_io.BytesIO .* cannot be synchronized"):
             sink_of(io.BytesIO(), text=False, fsync=True)
+
+
+class TestFilesThatLog:
+    """A file that logs whenever it is written to."""
+
+    def test_are_written_to_later(self) -> None:
+        """What comes in the middle of a write is written after it, but not for ever."""
+        written: List[bytes] = []
+
+        def write(data: bytes) -> int:
+            if data:
+                written.append(data)
+                sink.append(line(len(written)))
+            return len(data)
+
+        sink = Sink(None, write)
+        sink.append(line(0))
+
+        assert line(0) == written[0]
+        assert 1 < len(written) < 1000
+
+    def test_have_an_end(self) -> None:
+        """Too much at a time is refused."""
+
+        def write(data: bytes) -> int:
+            while data:
+                sink.append(line(1))
+            return len(data)
+
+        sink = Sink(None, write)
+        with pytest.raises(TooDeepError, match="logs whenever it is written"):
+            sink.append(line(0))
+
+        assert sink.lost
+
+    def test_may_fail_later(self) -> None:
+        """What cannot be written after the logging call has returned is counted as late."""
+        written: List[bytes] = []
+
+        def write(data: bytes) -> int:
+            written.append(data)
+            if len(written) == 1:
+                sink.append(line(1))
+            else:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return len(data)
+
+        sink = Sink(None, write)
+        sink.append(line(0))
+
+        assert (1, 1) == (sink.lost, sink.late)
+
+
+class TestRoom:
+    """A file whose write has no room for its calls."""
+
+    def test_comes_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Near the recursion limit nothing is counted as lost: it is logged later."""
+        monkeypatch.setattr(sink_room, "is_cramped", lambda: True)
+        error = RecursionError()
+
+        def write(data: bytes) -> int:
+            raise error
+
+        sink = Sink(None, write)
+        with pytest.raises(RecursionError):
+            sink.append(line(0))
+        assert (0, None) == (sink.lost, sink.outage)
+        sink.outage = sink_room.Outage("some reason")
+        with pytest.raises(RecursionError):
+            sink.append(line(0))
+
+        assert 0 == sink.lost
+
+
+class TestForks:
+    """What is done around a fork."""
+
+    def test_files_are_held(self) -> None:
+        """Nobody writes to a file with a lock of its own meanwhile."""
+        sink = sink_of(io.BytesIO(), text=False)
+        sink_room._hold_files()
+        held = sink_room._held.locks
+        sink_room._release_files()
+
+        assert not sink.guarded or sink._lock in held
+        assert () == sink_room._held.locks
+
+
+def test_closed_descriptors_are_no_files(path: Path) -> None:
+    """What has lost its descriptor is written to with care."""
+    file = path.open("ab", buffering=0)
+    os.close(file.fileno())
+    sink = Sink(file, file.write, file)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sink.append(line(1))
+    with suppress(OSError):
+        file.close()
+
+    assert sink.exclusive

@@ -270,3 +270,13 @@ class TestOldNames:
             (message["reason"], message["exception"], message["traceback"])
             for message in logger.messages
         ]
+
+
+def test_as_logging_says_it(log: Messages) -> None:
+    """The exception that is being handled may also be asked for by `True`."""
+    try:
+        raise Error("boom")
+    except Error:
+        write_traceback(exc_info=True)
+
+    assert "boom" == log[0]["reason"]

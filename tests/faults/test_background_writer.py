@@ -31,6 +31,9 @@ def writer(**options):
     return writer
 """
 
+#: From Python 3.12 on, a fork beside threads is warned about: that is what is tried here.
+FORKING = ("-W", "ignore:This process:DeprecationWarning")
+
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this interpreter's platform")
 
 
@@ -40,7 +43,7 @@ def run(folder: Path, program: str, *, status: int = 0, stderr: str = "") -> Lis
     script = folder / "program.py"
     script.write_text(PROLOGUE + program, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(script), str(path)],
+        [sys.executable, *FORKING, str(script), str(path)],
         env={**os.environ, "PYTHONPATH": PACKAGE},
         capture_output=True,
         check=False,
@@ -127,7 +130,7 @@ log_message("hello")
         script = tmp_path / "program.py"
         script.write_text(PROLOGUE + program, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, str(script), str(path)],
+            [sys.executable, *FORKING, str(script), str(path)],
             env={**os.environ, "PYTHONPATH": PACKAGE},
             capture_output=True,
             check=False,
@@ -172,7 +175,7 @@ while True:
         for number in range(10):
             path = tmp_path / f"{number}.log"
             process = subprocess.Popen(
-                [sys.executable, str(script), str(path)],
+                [sys.executable, *FORKING, str(script), str(path)],
                 env={**os.environ, "PYTHONPATH": PACKAGE},
                 stdout=subprocess.PIPE,
                 text=True,
@@ -326,7 +329,7 @@ with open(sys.argv[1], "w") as log:
     script = tmp_path / "program.py"
     script.write_text(PROLOGUE + program, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(script), str(path)],
+        [sys.executable, *FORKING, str(script), str(path)],
         env={**os.environ, "PYTHONPATH": PACKAGE},
         capture_output=True,
         check=False,
