@@ -34,6 +34,7 @@ from eliot._validation import ActionType, Field, MessageType, ValidationError, f
 if _TYPE_CHECKING:
     from eliot._files import FileDestination
     from eliot._interface import ILogger
+    from eliot._status import status
     from eliot._writer import BackgroundWriter
 
 __version__ = "2.0.0"
@@ -41,7 +42,6 @@ __version__ = "2.0.0"
 add_destinations = Logger._destinations.add
 remove_destination = Logger._destinations.remove
 add_global_fields = Logger._destinations.add_global_fields
-status = Logger._destinations.status
 
 
 def add_destination(destination: _Destination) -> None:
@@ -132,9 +132,13 @@ __all__ = [
 if not _TYPE_CHECKING:
 
     def __getattr__(name: str) -> _Any:
-        """Open late what `eliot._output` opens late."""
+        """Open late what few programs need, or what `eliot._output` opens late."""
         if name in ("BackgroundWriter", "FileDestination", "ILogger"):
             return getattr(_output, name)
+        if name == "status":
+            from eliot._status import status
+
+            return status
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 

@@ -389,7 +389,7 @@ def _logger_or_default(logger: Optional[LoggerLike]) -> LoggerLike:
     return logger
 
 
-_TASK_ID = re.compile(r"([^@]{0,1000})@/*((?:[0-9]{1,19}(?![0-9])/*){0,1000})")
+_TASK_ID = r"([^@]{0,1000})@/*((?:[0-9]{1,19}(?![0-9])/*){0,1000})"
 _TOO_LARGE = 2**63
 _MAX_SHOWN = 200
 
@@ -398,7 +398,7 @@ def _parse_task_id(task_id: Union[bytes, str]) -> Tuple[str, TaskLevel]:
     """Read an id that may come from anybody: nothing odd in it gets into the log."""
     try:
         text = task_id.decode("ascii") if isinstance(task_id, bytes) else task_id
-        found = _TASK_ID.fullmatch(text)
+        found = re.fullmatch(_TASK_ID, text)  # compiled when needed: not all programs do
     except UnicodeDecodeError as error:
         error.reason += f"; {_no_task_id(task_id)}"
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any, Callable, Iterable, Iterator
 
@@ -46,6 +45,14 @@ _DECIMAL_BITS = 14_000
 
 #: Asked for past whatever a metaclass has in its place.
 _NAME_OF_CLASS = type.__dict__["__name__"]
+
+
+def encode_basestring(text: str) -> str:
+    """Stand in for the one of `json.encoder` until its first use: that takes long to import."""
+    from json.encoder import encode_basestring as real
+
+    globals()["encode_basestring"] = real
+    return real(text)
 
 
 class _Budget:

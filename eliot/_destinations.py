@@ -6,7 +6,7 @@ import warnings
 from itertools import count
 from threading import RLock
 from types import BuiltinFunctionType
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 from eliot._context import current
 from eliot._depth import within
@@ -17,7 +17,7 @@ from eliot._reports import destination_failure
 from eliot._safe import saferepr
 from eliot._typing import Destination, LoggerLike, Message
 
-__all__ = ["PROCESS", "BufferingDestination", "DestinationStatus", "Destinations", "Status"]
+__all__ = ["PROCESS", "BufferingDestination", "Destinations"]
 
 #: How many messages are kept for the first destination.
 BUFFER_SIZE = 1000
@@ -44,45 +44,6 @@ class BufferingDestination:
         if len(self.messages) > BUFFER_SIZE:
             del self.messages[0]
             self.dropped += 1
-
-
-class DestinationStatus(NamedTuple):
-    """
-    What has become of the messages that a destination was given.
-
-    Attributes:
-        destination: The destination.
-        written: How many it has taken.
-        failed: How many it has not, for it raised an exception; see `eliot:destination_failure`.
-        degraded: How many it has written with a part that could not be kept; see `eliot:degraded`.
-        dropped: How many it has dropped, for its queue was full.
-        waiting: How many are in its queue.
-
-    .. versionadded:: 2.0
-    """
-
-    destination: Destination
-    written: int
-    failed: int
-    degraded: int
-    dropped: int
-    waiting: int
-
-
-class Status(NamedTuple):
-    """
-    What has become of the messages of this process.
-
-    Attributes:
-        destinations: One entry for each destination.
-        dropped: How many messages were dropped before there was any: of those the newest 1,000 are
-            kept.
-
-    .. versionadded:: 2.0
-    """
-
-    destinations: Tuple[DestinationStatus, ...]
-    dropped: int
 
 
 class _Record:
@@ -253,34 +214,24 @@ class Destinations:
                 except RecursionError:
                     LATER.append((_report, (message, failure, logger)))
 
-    def status(self) -> Status:
+    def numbers(self) -> Tuple[int, List[Tuple[Destination, int, int]], int]:
         """
-        Tell what has become of the messages so far: written, failed, degraded, dropped, waiting.
+        Return what `eliot.status()` is made of.
 
-        It costs nothing before it is called, and microseconds then.
-
-        >>> import eliot
-        >>> for destination in eliot.status().destinations:
-        ...     print(destination.written, destination.failed)
-
-        .. versionadded:: 2.0
+        Returns:
+            How many messages there were; for each destination, how many there were before it came,
+            and how many it could not take; and how many were dropped before there was any.
         """
-        sent = _value(self._sent)
-        members = [each for each in self._members if not isinstance(each, BufferingDestination)]
-        early = [each for each in self._members if isinstance(each, BufferingDestination)]
-        return Status(
-            tuple(self._status_of(each, sent) for each in members),
-            self._dropped_early + sum(each.dropped for each in early),
-        )
-
-    def _status_of(self, destination: Destination, sent: int) -> DestinationStatus:
-        record = self._records.get(id(destination)) or _Record(sent)
-        degraded, dropped, waiting, failed = (
-            getattr(destination, name, 0) for name in ("degraded", "dropped", "waiting", "failed")
-        )
-        failed += _value(record.failed)
-        written = sent - record.before - failed - dropped - waiting
-        return DestinationStatus(destination, written, failed, degraded, dropped, waiting)
+        numbers = []
+        dropped = self._dropped_early
+        for each in tuple(self._members):
+            if isinstance(each, BufferingDestination):
+                dropped += each.dropped
+                continue
+            record = self._records.get(id(each))
+            if record is not None:  # else it has been removed meanwhile
+                numbers.append((each, record.before, _value(record.failed)))
+        return _value(self._sent), numbers, dropped
 
     def add(self, *destinations: Destination) -> None:
         """

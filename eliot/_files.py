@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import traceback as _traceback  # noqa: F401 - now: there may be no descriptors left when it is needed
 from typing import Any, Callable, Iterator, List, Optional, Tuple, Type, TypeVar
 
 from pyrsistent import PClass, field

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from _weakrefset import WeakSet  # as `weakref` has it, which takes longer to import
 from typing import Any, Callable, List, Protocol
-from weakref import WeakSet
 
 __all__ = ["at_fork", "here", "in_child", "renew_in_child"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
@@ -31,11 +30,10 @@ _MANY_DIGITS = b"0" * 19
 # long: no line, whoever made it, keeps the reader busy for ever.
 _PLACES = 50
 _SEARCHED = 20_000_000
-_raw_decode = json.JSONDecoder().raw_decode
 # What follows an object in the midst of another one.
-_INSIDE = re.compile(r"\s*[],}]")
+_INSIDE = r"\s*[],}]"
 # Bytes that are no UTF-8, decoded with "surrogateescape".
-_NO_UTF8 = re.compile("[\udc80-\udcff]")
+_NO_UTF8 = "[\udc80-\udcff]"
 
 
 class BadLine(NamedTuple):
@@ -97,6 +95,8 @@ def read_lines(lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
 
 def decode_lines(lines: Iterable[bytes | str], *, blank: bool) -> Iterator[Message | BadLine]:
     """Do the work of `read_lines`; report blank lines, too, if they are wanted."""
+    from json import loads as exact  # late: writers do not need it
+
     fast = _fast_loads()
     cut: BadLine | None = None  # as it seems: only a last line can be
     for number, text in enumerate(lines, 1):
@@ -106,7 +106,7 @@ def decode_lines(lines: Iterable[bytes | str], *, blank: bool) -> Iterator[Messa
         line = text if isinstance(text, bytes) else _encoded(text)
         try:
             rounds = _MANY_DIGITS in line.translate(_BLUR)
-            message = json.loads(line) if rounds else fast(line)
+            message = exact(line) if rounds else fast(line)
         except (ValueError, RecursionError):
             message = _slow_loads(line)
         if (  # as in _is_message(): a call would cost a twentieth
@@ -159,6 +159,10 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
     Returns:
         The messages, and the line without them; nothing if only white space is left.
     """
+    from json import JSONDecoder  # late, as above
+
+    decode = JSONDecoder().raw_decode
+    inside, no_utf8 = re.compile(_INSIDE), re.compile(_NO_UTF8)
     messages: list[Message] = []
     line = _encoded(line)
     if len(line) > _SEARCHED:
@@ -169,11 +173,11 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
     while begin >= 0 and tried < _PLACES:
         tried += 1
         try:
-            value, end = _raw_decode(text, begin)
+            value, end = decode(text, begin)
         except (ValueError, RecursionError):
             end = begin + 1
         else:
-            whole = not _INSIDE.match(text, end) and not _NO_UTF8.search(text, begin, end)
+            whole = not inside.match(text, end) and not no_utf8.search(text, begin, end)
             if whole and _is_message(value):
                 messages.append(value)
                 rest += text[read:begin]
@@ -189,14 +193,16 @@ def _fast_loads() -> Callable[[bytes], Any]:
     try:
         from orjson import loads
     except ImportError:  # PyPy
-        return json.loads
+        from json import loads  # type: ignore[assignment] # it takes more
     return loads
 
 
 def _slow_loads(line: bytes) -> Any:
     """Decode what orjson refuses, if the standard library does not."""
+    from json import loads  # late, as above
+
     try:
-        return json.loads(line)
+        return loads(line)
     except (ValueError, RecursionError):
         return _UNDECODED
 

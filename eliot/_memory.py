@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from threading import RLock
-from traceback import format_stack
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Type, Union
 
@@ -73,6 +72,8 @@ class MemoryLogger:
         try:
             self._checked(dictionary, serializer)
         except Exception as error:
+            from traceback import format_stack  # late: it takes a tenth of `import eliot`
+
             failure = f"{_text_of(error)}: {''.join(format_stack(_caller()))}"
         # Not held while checking: a serializer may log.
         with self._lock:

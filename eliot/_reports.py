@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-import traceback
 from contextlib import suppress
 from itertools import groupby
-from traceback import FrameSummary, StackSummary, TracebackException
 from types import TracebackType
-from typing import Any, Iterator, List, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple, Type
 
 from eliot._context import stamp
 from eliot._errors import fields_for
@@ -28,6 +26,9 @@ from eliot._fields import (
 from eliot._safe import UNKNOWN, class_name, safe_dictionary, safeunicode
 from eliot._schema import traceback_serializer
 from eliot._typing import Message
+
+if TYPE_CHECKING:
+    from traceback import FrameSummary, TracebackException
 
 __all__ = [
     "TRACEBACK_SERIALIZER",
@@ -140,6 +141,8 @@ def format_traceback(
             with suppress(Exception):  # its text cannot be had: the long way says so
                 return _format_plain(exception, tb)
         # limit=0 keeps the standard library from collecting frames, which looks at files.
+        from traceback import TracebackException  # late: it takes a tenth of `import eliot`
+
         formatted = TracebackException(exception_class, exception, tb, limit=0)
         _add_frames(formatted, exception, tb)
         return "".join(formatted.format()).rstrip("\n")
@@ -201,6 +204,8 @@ def _add_frames(
     formatted: TracebackException, exception: BaseException, tb: Optional[TracebackType]
 ) -> None:
     """Fill in the stacks of an exception and of all that hangs on it."""
+    from traceback import StackSummary  # late, as above
+
     pending = [(formatted, exception, tb)]
     while pending:
         formatted, exception, tb = pending.pop()
@@ -216,6 +221,8 @@ def _add_frames(
 
 
 def _frames(tb: Optional[TracebackType]) -> Iterator[FrameSummary]:
-    for frame, line_number in traceback.walk_tb(tb):
+    from traceback import FrameSummary, walk_tb  # late, as above
+
+    for frame, line_number in walk_tb(tb):
         code = frame.f_code
         yield FrameSummary(code.co_filename, line_number, code.co_name, lookup_line=False, line="")

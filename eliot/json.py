@@ -7,7 +7,6 @@ compact separators, UTF-8, `null` for NaN and the infinities, ISO 8601 for dates
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from types import MethodType
@@ -26,26 +25,16 @@ from eliot._jsonable import json_default, overridden
 from eliot._libraries import set_max_values as set_max_values  # noqa: PLC0414 - exported
 from eliot._safe import safeunicode
 
+if TYPE_CHECKING:
+    import json
+
+    from eliot._json_encoder import EliotJSONEncoder
+
 # As in published Eliot, to the letter; `encode` and `set_max_values` are public, too.
 __all__ = ["EliotJSONEncoder", "json_default"]
 
 #: Lines of up to so many bytes are within all limits.
 SURELY_SMALL = 1_000_000
-
-
-class EliotJSONEncoder(json.JSONEncoder):
-    """
-    Encode with `json.dumps(..., cls=EliotJSONEncoder)` what `json_default` can convert.
-
-    Kept for programs that subclass it; a function that calls `json_default` last is the better way.
-
-    >>> json.dumps({"s": {1}}, cls=EliotJSONEncoder)
-    '{"s": [1]}'
-    """
-
-    def default(self, o: Any) -> Any:
-        """Return what `json_default` makes of *o*."""
-        return json_default(o)
 
 
 def _encoder_to_default_function(encoder: json.JSONEncoder) -> Callable[[Any], Any]:
@@ -283,8 +272,12 @@ _dumps_bytes: Callable[..., bytes]
 if not TYPE_CHECKING:  # checkers would take any name to exist
 
     def __getattr__(name: str) -> Any:
-        """Give the fast encoder under its old name."""
+        """Give the fast encoder under its old name, and open late what few programs need."""
         if name == "_dumps_bytes":
             return _dumps()
+        if name == "EliotJSONEncoder":  # the standard library's takes long to import
+            from eliot._json_encoder import EliotJSONEncoder
+
+            return EliotJSONEncoder
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

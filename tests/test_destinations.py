@@ -16,6 +16,7 @@ from eliot._files import FileDestination
 from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
 from eliot._output import DESTINATION_FAILURE
+from eliot._status import status
 
 Messages = List[Dict[str, Any]]
 
@@ -576,16 +577,16 @@ class TestStatus:
         """Each destination counts from when it came; what was kept for it counts."""
         for number in range(1002):
             destinations.send({"n": number})
-        assert ((), 2) == destinations.status()
+        assert ((), 2) == status(destinations)
         first: Messages = []
         destinations.add(first.append)
         destinations.add(always_broken)
         destinations.send({"n": 3})
-        (_, *good), (_, *bad) = destinations.status().destinations
+        (_, *good), (_, *bad) = status(destinations).destinations
 
         assert [1001 + 0, 0, 0, 0, 0] == good
         assert [0, 1, 0, 0, 0] == bad
-        assert 2 == destinations.status().dropped
+        assert 2 == status(destinations).dropped
 
     def test_of_one_that_leaves(self, destinations: Destinations) -> None:
         """A destination that removes itself and fails is not counted any more."""
@@ -597,4 +598,4 @@ class TestStatus:
         destinations.add(leave)
         destinations.send({"n": 1})
 
-        assert ((), 0) == destinations.status()
+        assert ((), 0) == status(destinations)

@@ -23,6 +23,7 @@ from eliot._files import FileDestination
 from eliot._jsonable import overridden
 from eliot._loggers import Logger
 from eliot._sink import PathFile
+from eliot._status import status
 from eliot.json import SURELY_SMALL, EliotJSONEncoder, _dumps_bytes, json_default
 
 MESSAGE = {"x": "\u00e9", "l": [1, {"a": None}], "nan": float("nan")}
@@ -633,9 +634,9 @@ class TestAlone:
         moody.mood = [OSError(28, "No space left on device")] * 2
         for _ in range(5):
             Logger().write({"message_type": "a"})
-        [status] = Logger._destinations.status().destinations
+        [mine] = status().destinations
 
-        assert (4, 2, 0, 0, 0) == status[1:]
+        assert (4, 2, 0, 0, 0) == mine[1:]
 
     @pytest.mark.parametrize(
         "make",

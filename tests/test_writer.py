@@ -28,6 +28,7 @@ from eliot import _backlog as backlog
 from eliot import _writer as writer_room
 from eliot._destinations import Destinations
 from eliot._jsonable import _REGISTERED, overridden
+from eliot._status import status
 
 
 class Gate:
@@ -841,9 +842,9 @@ class TestStatus:
         for number in range(100):
             destinations.send(message(number))
         writer.stop()
-        [status] = destinations.status().destinations
+        [mine] = status(destinations).destinations
 
-        assert 100 == status.written == file.getvalue().count(b"\n")
+        assert 100 == mine.written == file.getvalue().count(b"\n")
 
 
 class TestExit:
@@ -953,7 +954,8 @@ class Bounds(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Write all, and look whether the reports tell of all losses."""
-        self.permits.release(10_000)
+        for _ in range(10_000):
+            self.permits.release()
         assert self.writer.stop()
         lost = [each for each in self.written if each["message_type"] == "eliot:lost"]
 
