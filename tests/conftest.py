@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any, Dict, Generator, Iterator, List, TypeVar
 
 import pytest
@@ -21,12 +20,12 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")
 
-#: For what has to hold whatever comes: many more examples where nobody waits for them, more than
-#: 10,000 on all interpreters together, and fewer of them on those that need four times as long.
-_MANY = 2_500 if sys.implementation.name == "cpython" else 500
-settings.register_profile(
-    "many", settings.get_profile("unhurried"), max_examples=_MANY if "CI" in os.environ else 200
-)
+#: For what has to hold whatever comes: many more examples, where tox asks for them.
+_MANY = int(os.environ.get("ELIOT_TEST_VALUES", "200"))
+settings.register_profile("many", settings.get_profile("unhurried"), max_examples=_MANY)
+
+#: Where tox says so, the tests with real faults are left out.
+collect_ignore = ["faults"] if os.environ.get("ELIOT_TEST_FAULTS") == "no" else []
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
