@@ -223,15 +223,16 @@ class Destinations:
             and how many it could not take; and how many were dropped before there was any.
         """
         numbers = []
+        sent = _value(self._sent)
         dropped = self._dropped_early
         for each in tuple(self._members):
             if isinstance(each, BufferingDestination):
                 dropped += each.dropped
                 continue
-            record = self._records.get(id(each))
-            if record is not None:  # else it has been removed meanwhile
-                numbers.append((each, record.before, _value(record.failed)))
-        return _value(self._sent), numbers, dropped
+            # It may have been removed meanwhile.
+            record = self._records.get(id(each)) or _Record(sent)
+            numbers.append((each, record.before, _value(record.failed)))
+        return sent, numbers, dropped
 
     def add(self, *destinations: Destination) -> None:
         """

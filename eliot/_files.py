@@ -17,6 +17,7 @@ from eliot._sink import PathFile, Sink, sink_of
 from eliot._typing import Destination, JSONDefault, LoggerLike, Message
 from eliot.json import (
     SURELY_SMALL,
+    _dumps,
     _dumps_bytes,
     _dumps_unicode,
     default_function,
@@ -205,14 +206,16 @@ class _Ways:
         return 0
 
     def _encode(self, message: Message) -> bytes:
-        if not overridden.some:
-            try:
-                line = self._dumps(message, self._fast_default, self._newline)
-            except Exception:  # noqa: S110 - the second way copes with everything
-                pass
+        try:
+            if overridden.some:
+                line = _dumps()(message, self._fast_default) + b"\n"
             else:
-                if not too_large(line):
-                    return line
+                line = self._dumps(message, self._fast_default, self._newline)
+        except Exception:  # noqa: S110 - the second way copes with everything
+            pass
+        else:
+            if not too_large(line):
+                return line
         line, marks = second_way(message, self._default)
         if marks:
             self.sink.degraded += 1

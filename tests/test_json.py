@@ -950,3 +950,10 @@ class TestDefaultFunction:
             RuntimeError, match=message
         ):
             default_function(EliotJSONEncoder, repr, stacklevel=2)
+
+
+def test_orjson_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it cannot be imported, the standard way does all, with the same result."""
+    monkeypatch.setitem(sys.modules, "orjson", None)
+
+    assert b'{"x":[1]}' == encode({"x": {1}})

@@ -520,3 +520,21 @@ def test_closed_descriptors_are_no_files(path: Path) -> None:
         file.close()
 
     assert sink.exclusive
+
+
+def test_failures_in_the_middle_of_others(path: Path) -> None:
+    """What a signal handler could not write in the middle of another write is counted after it."""
+    with path.open("ab", buffering=0) as file:
+        sink = Sink(file, file.write, file)
+        error = OSError(errno.ENOSPC, "No space left on device")
+        sink._busy = True
+        sink.fail(line(1), 0, error)
+        sink.fail(line(2), 0, error)
+        assert 0 == sink.lost
+        sink._busy = False
+        sink._catch_up()
+        sink.fail(line(3), 0, error)
+        assert 3 == sink.lost
+        sink.append(line(4))
+
+    assert [("eliot:lost", 3, {"m": 3}), 4] == summary(read(path))

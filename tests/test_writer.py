@@ -259,7 +259,8 @@ class TestWriting:
         file = io.BytesIO()
         with BackgroundWriter(FileDestination(file)) as writer:
             add_destinations(writer)
-            monkeypatch.setattr(overridden, "askable", overridden.askable)
+            for flag in ("some", "askable"):
+                monkeypatch.setattr(overridden, flag, getattr(overridden, flag))
             register_json_encoder(Text, lambda _: "registered")
             try:
                 log_message("hello", x=Text("x"))
@@ -845,6 +846,37 @@ class TestStatus:
         [mine] = status(destinations).destinations
 
         assert 100 == mine.written == file.getvalue().count(b"\n")
+
+
+class TestAlone:
+    """A writer that is the only destination is given messages on a shorter way."""
+
+    def test_all_kinds_of_messages(self) -> None:
+        """Whatever the message is, it is written, before the end and after it."""
+        file = io.BytesIO()
+        with BackgroundWriter(FileDestination(file)) as writer:
+            add_destinations(writer)
+            log_message("plain")
+            log_message("big", number=2**64)
+            log_message("large", x="x" * 1_500_000)
+        log_message("late")
+
+        assert ["plain", "big", "large", "late"] == [
+            json.loads(line)["message_type"] for line in file.getvalue().splitlines()
+        ]
+
+    def test_failure_after_the_end(self, tmp_path: Path) -> None:
+        """What cannot be written by whoever logs is reported as a failure."""
+        file = (tmp_path / "log").open("ab", buffering=0)
+        writer = BackgroundWriter(FileDestination(file))
+        add_destinations(writer)
+        log_message("good")
+        writer.stop()
+        file.close()
+        log_message("bad")
+        [mine] = status().destinations
+
+        assert (1, 2) == (mine.written, mine.failed)  # the report is not written, either
 
 
 class TestExit:
