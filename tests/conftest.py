@@ -14,9 +14,16 @@ from eliot._destinations import Destinations
 from eliot._loggers import Logger
 from eliot._sink import _FAILING
 
+#: Where tox says so, what takes long is left out: real faults, very large values, most examples.
+LIGHTLY = os.environ.get("ELIOT_TEST_LIGHTLY") == "yes"
+
 # Slow machines and interpreters are no failures.
 settings.register_profile(
-    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "unhurried",
+    settings(),
+    deadline=None,
+    max_examples=20 if LIGHTLY else 100,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("unhurried")
 
@@ -24,8 +31,7 @@ settings.load_profile("unhurried")
 _MANY = int(os.environ.get("ELIOT_TEST_VALUES", "200"))
 settings.register_profile("many", settings.get_profile("unhurried"), max_examples=_MANY)
 
-#: Where tox says so, the tests with real faults are left out.
-collect_ignore = ["faults"] if os.environ.get("ELIOT_TEST_FAULTS") == "no" else []
+collect_ignore = ["faults", "test_benchmarks.py"] if LIGHTLY else []
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -49,6 +55,12 @@ def log() -> Iterator[List[Dict[str, Any]]]:
     yield messages
 
     assert current_action() is None
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Leave out what takes long, if that is wanted."""
+    if LIGHTLY:
+        items[:] = [item for item in items if item.get_closest_marker("heavy") is None]
 
 
 def _refuse_skip(report: Report) -> Report:

@@ -289,6 +289,7 @@ class TestFormat:
         assert foreign == asked
 
 
+@pytest.mark.heavy
 class TestBothWays:
     """The fast way and the other one."""
 
@@ -673,6 +674,7 @@ class TestMarks:
         assert {"eliot:degraded": marks} == strict(line)
 
 
+@pytest.mark.heavy
 class TestLimits:
     """What is too large."""
 
