@@ -93,7 +93,10 @@ log_message("main")
 late = Late()
 """
 
-        assert {"main", "before", "after", "finalizer"} == {*types(run(tmp_path, program))}
+        # PyPy does not call finalizers at the end.
+        finalizers = {"finalizer"} if sys.implementation.name == "cpython" else set()
+
+        assert {"main", "before", "after"} | finalizers == {*types(run(tmp_path, program))}
 
     def test_nothing_before(self, tmp_path: Path) -> None:
         """The first message of all may come when no thread can be started any more."""
