@@ -32,6 +32,7 @@ def set_max_values(number: int) -> None:
         number: That many values; at first it is 10,000.
 
     Raises:
+        TypeError: If the number is no integer.
         ValueError: If the number is negative.
 
     >>> set_max_values(10_000)
@@ -39,6 +40,9 @@ def set_max_values(number: int) -> None:
     .. versionadded:: 2.0
     """
     global _max_values  # noqa: PLW0603 - one limit for the process, as for destinations
+    if not isinstance(number, int):
+        msg = f"the number of values to log is an integer, and {number!r} is none"
+        raise TypeError(msg)
     if number < 0:
         msg = f"the number of values to log cannot be negative, as {number!r} is"
         raise ValueError(msg)
@@ -85,12 +89,24 @@ def _pandas(o: Any, pandas: Any) -> Any:  # noqa: PLR0911 - one for each type
     if isinstance(o, pandas.Timestamp):
         return o.isoformat()
     if isinstance(o, pandas.DataFrame):
-        return _frame(o, len(o), lambda rows: o.head(rows).to_dict(orient="records"))
+        return _frame(o, len(o), lambda rows: _records(o.head(rows)))
     if isinstance(o, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)):
         return _series(o, lambda values: values.tolist())
     if isinstance(o, pandas.Interval):
         return {"left": o.left, "right": o.right, "closed": o.closed}
     return str(o) if isinstance(o, pandas.Period) else UNSUPPORTED
+
+
+def _records(frame: Any) -> Any:
+    """Make a dictionary of each row; columns of the same name get numbers."""
+    if not frame.columns.is_unique:
+        seen: dict[Any, int] = {}
+        names = []
+        for name in frame.columns:
+            seen[name] = seen.get(name, 0) + 1
+            names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        frame = frame.set_axis(names, axis=1)
+    return frame.to_dict(orient="records")
 
 
 def _polars(o: Any, polars: Any) -> Any:

@@ -33,6 +33,9 @@ def test_limit_cannot_be_negative() -> None:
     """A wrong limit is an error that names it."""
     with pytest.raises(ValueError, match="as -1 is"):
         set_max_values(-1)
+    wrong: Any = "x"
+    with pytest.raises(TypeError, match="'x' is none"):
+        set_max_values(wrong)
 
 
 class TestNumPy:
@@ -107,6 +110,12 @@ class TestPandas:
             "original_shape": [6, 2],
             "dtypes": {"a": "int64", "b": "float64"},
         } == logged(pd.DataFrame({"a": [0] * 6, "b": [0.5] * 6}).astype({"a": "int64"}))
+
+    def test_columns_of_the_same_name(self, pd: Any) -> None:
+        """They get numbers, so that none is lost."""
+        frame = pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"])
+
+        assert [{"a": 1, "b": 2, "a (2)": 3}] == logged(frame)
 
 
 class TestPolars:
