@@ -140,7 +140,7 @@ class Destinations:
             }
             # A copy, for destinations may come and go meanwhile.
             self._way = tuple(_called(each) for each in members)
-            #: Deliver a message that is the fan-out's own, and has no place for more fields.
+            #: Delivers a message, to which global fields may be added; see `send`.
             self.deliver: _Deliver = self._deliver if self._any_added else self._deliver_early
             if self._any_added and len(members) == 1 and not self._globalFields:
                 compile_for = getattr(members[0], "_deliverer", None)
@@ -344,5 +344,6 @@ def _report(message: Message, failure: Exception, logger: LoggerLike | None) -> 
             PROCESS.send(report)
         else:
             logger.write(report)
-    except Exception:  # noqa: S110 - there is nobody left to tell
-        pass
+    except Exception as error:  # there is nobody left to tell, but perhaps later
+        if isinstance(error, RecursionError) and is_cramped():
+            LATER.append((_report, (message, failure, logger)))

@@ -584,7 +584,7 @@ class TestStatus:
         destinations.send({"n": 3})
         (_, *good), (_, *bad) = status(destinations).destinations
 
-        assert [1001 + 0, 0, 0, 0, 0] == good
+        assert [1001, 0, 0, 0, 0] == good
         assert [0, 1, 0, 0, 0] == bad
         assert 2 == status(destinations).dropped
 

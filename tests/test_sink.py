@@ -505,7 +505,7 @@ class TestForks:
         held = sink_room._held.locks
         sink_room._release_files()
 
-        assert not sink.guarded or sink._lock in held
+        assert sink._lock in held
         assert () == sink_room._held.locks
 
 

@@ -102,7 +102,7 @@ def main(contender: str, disk: str, pause: str, path: str, calls: str) -> None:
         log(number)
         figures.append(now() - started)
         if rest:
-            time.sleep(rest)
+            time.sleep(rest)  # the program that logs does something else as well
     flush()
     elapsed = now() - begun
     print(json.dumps({"calls": sorted(figures), "elapsed": elapsed}))
