@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 import time
-from threading import Thread, main_thread
+from threading import Thread
 from types import TracebackType
 from typing import Any, Optional, Set, Type, TypeVar
 
@@ -120,8 +120,7 @@ class BackgroundWriter(Backlog):
 
     def _start(self) -> bool:
         """Start the thread, and return whether there is one now."""
-        # After the end of the main thread daemons may be stopped at any time.
-        if self._closed or not main_thread().is_alive():
+        if self._closed or _ENDED:
             return False
         thread = Thread(target=self.work, args=(self._is_over,), name="eliot-writer", daemon=True)
         try:
@@ -193,10 +192,15 @@ class BackgroundWriter(Backlog):
 #: The writers that have a thread.
 _RUNNING: Set[BackgroundWriter] = set()
 
+#: Filled at the end of the process, when threads may be stopped at any time. To ask whether the
+#: main thread is alive would not do: before Python 3.13 that can break its last steps.
+_ENDED: List[float] = []
+
 
 def _end_all() -> None:
     """Have all written that waits; runs at the end of the process."""
     deadline = time.monotonic() + EXIT_TIMEOUT
+    _ENDED.append(deadline)
     for writer in tuple(_RUNNING):
         if not writer.stop(max(0, deadline - time.monotonic())):
             lost = writer.waiting + writer._losses.count

@@ -108,12 +108,14 @@ late = Late()
         """Threads that are not daemons may go on after the main one, and lose nothing."""
         program = """
 writer()
+ended = threading.Event()  # main_thread().join() can break its end, before Python 3.13
 def work():
-    threading.main_thread().join()
+    ended.wait()
     for number in range(5000):
         log_message(str(number))
 
 threading.Thread(target=work).start()
+ended.set()
 """
 
         assert NUMBERS == types(run(tmp_path, program))

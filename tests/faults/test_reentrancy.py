@@ -201,14 +201,17 @@ def test_end_of_the_interpreter(run_program: Callable[..., Any], log: Log) -> No
             with start_action(action_type="at exit"):
                 log_message("exiting")
 
+        ended = threading.Event()
+
         def outlive():
-            threading.main_thread().join()
+            ended.wait()
             log_message("outlived")
 
         to_file("eliot.log")
         threading.Thread(target=outlive).start()
         last = Last("global")
         log_message.__dict__["kept"] = Last("kept")
+        ended.set()
         """
     )
     kinds = {each.get("message_type", each.get("action_type")) for each in log()}
