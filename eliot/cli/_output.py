@@ -51,6 +51,8 @@ class Output:
         self._to_pager: Optional[IO[bytes]] = None
         #: Is called before anything is written to a terminal.
         self.before_writing: Callable[[], object] = _nothing
+        #: Writes to standard error.
+        self.write_error: Callable[[str], object] = sys.stderr.write
 
     def _size(self) -> Tuple[Optional[int], int]:
         """Return how many columns and lines there are: as the environment says, or the terminal."""
@@ -84,7 +86,7 @@ class Output:
         else:
             if self.terminal:
                 self.flush()
-            sys.stderr.write(text)
+            self.write_error(text)
 
     def _start_pager(self) -> None:
         self.before_writing()

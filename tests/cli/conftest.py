@@ -13,7 +13,7 @@ import sys
 import termios
 from pathlib import Path
 from threading import Thread
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import pytest
 
@@ -55,13 +55,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def eliot(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Return a function that runs the command `eliot`, without a terminal."""
 
-    def run(*arguments: Any, stdin: bytes = b"", encoding: str = "utf-8") -> Answer:
-        files = [io.BytesIO(data) for data in (stdin, b"", b"")]
+    def run(*arguments: Any, stdin: Optional[bytes] = b"", encoding: str = "utf-8") -> Answer:
+        files = [io.BytesIO(data) for data in (stdin or b"", b"", b"")]
         texts = [io.TextIOWrapper(file, encoding=encoding) for file in files]
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["eliot", *map(str, arguments)])
             for name, text in zip(("stdin", "stdout", "stderr"), texts):
                 patch.setattr(sys, name, text)
+            if stdin is None:
+                patch.setattr(sys, "stdin", None)
             status = called(sys.argv)
         for text in texts[1:]:
             text.flush()

@@ -197,16 +197,24 @@ class TestStatus:
         assert 2 == answer.status
         assert "Error: give a log, or '-' to type one" in answer.text
 
-    def test_needs_no_standard_input(self, eliot: Command, log: Path, monkeypatch: Any) -> None:
-        """Where there is none, files are read all the same."""
-        read_session: List[bool] = []
-        monkeypatch.setattr(
-            "eliot.cli._options.sys",
-            type("S", (), {"stdin": None, "exit": sys.exit, "stdout": None, "stderr": None}),
-        )
-        del read_session
+    def test_needs_no_standard_input(self, eliot: Command, log: Path, use: Use) -> None:
+        """Where there is none, files are read all the same, and that there is none is said."""
+        use(show_tasks)
 
-        assert 0 == eliot("stats", log).status
+        assert ("aa11\nbb22\n", "", 0) == eliot("probe", log, stdin=None)
+        assert ("", "eliot: <stdin>: there is no standard input\n", 2) == eliot("probe", stdin=None)
+
+    @pytest.mark.parametrize("name", ["stdout", "stderr"])
+    def test_needs_no_standard_output(self, name: str, log: Path) -> None:
+        """Where standard output or error was closed, nothing is written there, and that is all."""
+        closed = {"stdout": "1>&-", "stderr": "2>&-"}[name]
+        command = f'"{sys.executable}" -m eliot.cli stats "{log}" "{log}.1" {closed}'
+        process = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        shown = {"stdout": process.stderr, "stderr": process.stdout}[name]
+
+        assert 2 == process.returncode
+        assert {"stdout": "eliot:", "stderr": "2 tasks"}[name] in shown
+        assert "Traceback" not in shown
 
 
 class TestSession:
