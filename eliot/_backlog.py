@@ -88,8 +88,8 @@ class Backlog:
         self._bytes_in_flight = 0
         self._done = 0
         self._losses = Losses()
-        self.dropped = 0
-        self.failed = 0
+        self.dropped: int = 0
+        self.failed: int = 0
         self._renew_locks()
 
     def _renew_locks(self) -> None:
