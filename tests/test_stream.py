@@ -1,4 +1,4 @@
-"""Tests of `eliot._run`, through the parser that uses it."""
+"""Tests of `eliot._stream`, through the parser that uses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eliot._packed import KINDS
+from eliot._stream import ENDS, KINDS
 from eliot.parse import Parser, Task, WrittenMessage
 
 Fields = Dict[str, Any]
