@@ -63,7 +63,7 @@ class Stream:
         #: Tasks that have grown since somebody looked at them.
         self._grown: dict[str, Task] = {}
 
-    def tasks(  # noqa: C901, PLR0912 - one loop, since calls would take most of its time
+    def tasks(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls would take most of its time
         self, messages: Iterable[Any]
     ) -> Iterator[Task]:
         """
@@ -83,28 +83,28 @@ class Stream:
                 if type(message) is dict:
                     if message[TASK_UUID_FIELD] != uuid:
                         uuid = message[TASK_UUID_FIELD]
-                        if uuid in opened:
-                            arrived, level, types = opened[uuid]  # type: ignore[misc] # see below
-                        else:
+                        known = opened.get(uuid)
+                        if known is None:
                             late = uuid in recent or uuid in older
                             arrived, level, types = nowhere if late else fresh
+                        elif isinstance(known, Tree):
+                            arrived, level, types = nowhere
+                        else:
+                            arrived, level, types = known
                     here = message[TASK_LEVEL_FIELD]
                     if MESSAGE_TYPE_FIELD in message:
-                        names, count, values_of = KINDS[message[MESSAGE_TYPE_FIELD]]
-                        if len(message) == count:
-                            if here == level:
+                        if here == level:
+                            names, count, values_of = KINDS[message[MESSAGE_TYPE_FIELD]]
+                            if len(message) == count:
                                 arrived.append(values_of(message) + names)
                                 level[-1] += 1
                                 continue
-                            if here == _FIRST and not types:  # outside any action
-                                task = Task(values_of(message) + names, None, uuid)
-                                self._room -= 1 + TASK_ROOM
+                        elif here == _FIRST and not types and ACTION_STATUS_FIELD not in message:
+                            task = Task(message.copy(), None, uuid)  # outside any action
+                            self._room -= 1 + TASK_ROOM
                     else:
-                        action_type, status = (
-                            message[ACTION_TYPE_FIELD],
-                            message[ACTION_STATUS_FIELD],
-                        )
-                        names, count, values_of = ENDS[status][action_type]
+                        kind, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
+                        names, count, values_of = ENDS[status][kind]
                         if len(message) == count:
                             packed = values_of(message) + names
                             if status == STARTED_STATUS:
@@ -114,10 +114,10 @@ class Stream:
                                         opened[uuid] = fresh
                                         fresh = [], [], []
                                     arrived.append(packed)
-                                    types.append(action_type)
+                                    types.append(kind)
                                     level[-1] = 2
                                     continue
-                            elif here == level and action_type == types[-1]:
+                            elif here == level and kind == types[-1]:
                                 arrived.append(packed)
                                 types.pop()
                                 if types:
@@ -127,7 +127,7 @@ class Stream:
                                 del opened[uuid]
                                 task = Task(arrived, None, uuid)
                                 self._room -= len(arrived) + TASK_ROOM
-            except Exception:  # noqa: S110 - whatever it is, such as a tree, _add() finds it again
+            except Exception:  # noqa: S110 - whatever it is, _add() finds it again
                 pass
             if task is None:
                 del level[len(types) :]
@@ -179,8 +179,7 @@ class Stream:
             self._add_late(fields, uuid, home)
             return None
         if not is_boundary(fields) and fields[TASK_LEVEL_FIELD] == _FIRST:
-            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
-            return self._complete(uuid, pack(fields), 1)
+            return self._complete(uuid, fields.copy(), 1)
         level: list[int] = []
         types: list[Any] = []
         packed = _follow(fields, level, types)

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import Any, Callable, List, Mapping, TypeVar, Union, cast
 
 from eliot._fields import TASK_UUID_FIELD
-from eliot._packed import Packed, unpack
+from eliot._packed import Packed
 from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
@@ -22,7 +22,7 @@ _PLANTING = RLock()
 
 #: What a task is made of: a tree; or, as long as nobody asks for more, the messages of one that
 #: came in just the order in which they were logged, or its only message, outside any action.
-Source = Union[Tree, List[Packed], Packed]
+Source = Union[Tree, List[Packed], Message]
 
 
 class Task:
@@ -69,8 +69,10 @@ class Task:
             return source
         with _PLANTING:
             if self._source is source:
-                told = source if isinstance(source, list) else [source]
-                self._source = Tree.told(self._uuid, told)
+                if isinstance(source, dict):
+                    self._source = Tree.of([source])
+                else:
+                    self._source = Tree.told(self._uuid, source)
         return self._tree()
 
     def add(self, message_dict: Mapping[str, Any]) -> Task:
@@ -159,13 +161,13 @@ class Task:
 
     def _lone_message(self) -> WrittenMessage | None:
         source = self._source
-        if not isinstance(source, tuple):
+        if not isinstance(source, dict):
             return None
         with _PLANTING:
             if self._source is not source:
                 return None
             self._known = 1
-            return WrittenMessage(unpack(source, self._uuid, (1,)))
+            return WrittenMessage(source)
 
     def is_complete(self) -> bool:
         """

@@ -169,9 +169,6 @@ class Tree:
                 else:
                     outer.unfinished -= 1
                     node, number = outer, node.number + 1
-        if tree._root.start is None:  # a message outside any action
-            tree._root.wanted = _COMPLETE
-            tree.complete_since = 1
         tree._here, tree._next = node, [*tree._way(node), number]
         return tree
 
