@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from itertools import islice
 from threading import RLock
-from typing import Any, Callable, List, Mapping, TypeVar, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterator,
+    List,
+    Mapping,
+    TypeVar,
+    Union,
+    cast,
+)
 
 from eliot._fields import TASK_UUID_FIELD
 from eliot._packed import Packed
@@ -12,6 +22,9 @@ from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
 from eliot._written import WrittenAction, WrittenMessage, copy_of
+
+if TYPE_CHECKING:
+    from eliot._entries import Entry
 
 __all__ = ["Task"]
 
@@ -97,7 +110,7 @@ class Task:
             return Task(Tree.of([message]), 1)
         with tree.lock:
             known = self._look(tree)
-            if known == len(tree.messages):
+            if known == len(tree.messages) and not tree.shown:
                 tree.extend(message)
                 grown = len(tree.messages)
                 return self if grown == known else Task(tree, grown)
@@ -153,6 +166,46 @@ class Task:
             msg = "A task without messages has no root."
             raise KeyError(msg)
         return root
+
+    def top(self) -> Entry:
+        """
+        Return the top of the tree as an entry, which takes much less than `root`.
+
+        Raises:
+            KeyError: If the task is empty.
+
+        .. versionadded:: 2.0
+        """
+        from eliot._entries import message_entry, top_entry  # late: writers do not need it
+
+        message = self._lone_message()
+        if message is not None:
+            return message_entry(message._logged_dict)
+        entry = self._ask(top_entry, None)
+        if entry is None:
+            msg = "A task without messages has no top."
+            raise KeyError(msg)
+        return entry
+
+    def walk(self) -> Iterator[Entry]:
+        """
+        Give all entries of the task: each action before what is in it, in order of level.
+
+        Trees of any depth and size can be walked: nothing is recursive, and nothing is kept.
+
+        >>> from eliot.parse import Task
+        >>> greet = {"task_uuid": "u", "action_type": "greet"}
+        >>> task = Task().add({**greet, "task_level": [1], "action_status": "started"})
+        >>> task = task.add({"task_uuid": "u", "task_level": [3], "message_type": "hello"})
+        >>> for entry in task.walk():
+        ...     print("  " * entry.depth, entry.kind, entry.type)
+         action greet
+           missing None
+           message hello
+
+        .. versionadded:: 2.0
+        """
+        return iter(()) if self._source is None else self.top().walk()
 
     def _view(self) -> WrittenAction | WrittenMessage | None:
         if self._root is None:

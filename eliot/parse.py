@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import deque
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -23,8 +25,19 @@ from eliot._written import WrittenAction, WrittenMessage
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
-# As in published Eliot, to the letter; `BadLine` and `read_lines` are public, too.
+    from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
+    from eliot._inputs import MessageStream, Source
+    from eliot._inputs import Problem as Problem  # noqa: PLC0414
+
+# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read` and `read_lines` are
+# public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
+
+# So many tasks that were completed are remembered at most.
+_MOST_RECENT = 2 * (ROOM // (TASK_ROOM + 1) + 1)
+
+#: How many problems are told one by one.
+_WARNINGS = 10
 
 
 class _State(NamedTuple):
@@ -179,5 +192,97 @@ def _restore_parser(state: _State) -> Parser:
     return Parser(state)
 
 
+def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) -> Iterator[Task]:
+    """
+    Read logs, and give their tasks, as `Parser.parse_stream` does.
+
+    Nothing more is read than is asked for. Several logs, of several processes for example, are
+    merged in order of time, so that tasks that went through more than one process are whole.
+
+    Args:
+        sources: Paths of files; patterns such as `"logs/*.log.gz"`; `"-"` for standard input; or
+            files that are open for reading. What is compressed with gzip or Zstandard is
+            decompressed.
+        on_error: Called, in its place, with each problem: a line that is no message, a message
+            that has no place in a task, a file that cannot be read. Without it there is a warning
+            for each of the first ten, and the rest is counted in another one.
+
+    Returns:
+        An iterator over the tasks.
+
+    Raises:
+        TypeError: If there is no source.
+
+    >>> import io
+    >>> from eliot.parse import read
+    >>> log = b'{"task_uuid":"u","task_level":[1],"timestamp":1.5,"message_type":"m","x":3}'
+    >>> [entry.fields for task in read(io.BytesIO(log)) for entry in task.walk()]
+    [{'x': 3}]
+
+    .. versionadded:: 2.0
+    """
+    from eliot._inputs import Log  # late: writers do not need it
+
+    if not sources:
+        msg = "read() takes at least one path, pattern or open file."
+        raise TypeError(msg)
+    if on_error is not None:
+        return tasks_of(Log(sources, on_error), on_error)
+    return _warned(sources)
+
+
+def _warned(sources: Iterable[Source]) -> Iterator[Task]:
+    from eliot._inputs import Log  # late, as above
+
+    count = 0
+
+    def warn(problem: Problem) -> None:
+        nonlocal count
+        count += 1
+        if count <= _WARNINGS:
+            warnings.warn(str(problem), RuntimeWarning, stacklevel=2)
+
+    yield from tasks_of(Log(sources, warn), warn)
+    if count > _WARNINGS:
+        msg = f"{count - _WARNINGS} more lines or messages could not be read."
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
+
+
+def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
+    """Give the tasks of a log; report messages without a place where they are."""
+    return Parser.parse_stream(
+        log.messages(), lambda message, error: on_problem(log.problem(message, error))
+    )
+
+
+def hold_back(tasks: Iterable[Task]) -> Iterator[Task]:
+    """Give tasks of a stream so late that late messages have joined them, and none comes twice."""
+    held: deque[Task] = deque()
+    for task in tasks:
+        held.append(task)
+        if len(held) > _MOST_RECENT:
+            yield held.popleft()
+    yield from held
+
+
 def _number(item: tuple[int, Task]) -> int:
     return item[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Open late what programs that write have no use for."""
+        if name == "Entry":
+            from eliot._entries import Entry
+
+            late: Any = Entry
+        elif name == "Problem":
+            from eliot._inputs import Problem
+
+            late = Problem
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        globals()[name] = late
+        return late

@@ -69,7 +69,7 @@ def one_by_one(messages: List[Fields]) -> Task:
 def in_order(steps: List[Fields]) -> List[Fields]:
     """Give each message the level that comes next, as far as that makes sense."""
     levels = [[1]]
-    ordered = []
+    ordered: List[Fields] = []
     for step in steps:
         boundary = step.get("action_type") is not None and "action_status" in step
         if boundary and step["action_status"] == "started":
