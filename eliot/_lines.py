@@ -80,7 +80,7 @@ def read_lines(lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
 
     Args:
         lines: A file opened for reading, best in binary mode, or any other lines. From a file on
-            disk up to 16 KiB are read ahead, which takes half of the time; nothing from others.
+            disk up to 16 KiB are read ahead, which takes a quarter less time; from others nothing.
 
     Returns:
         An iterator that gives, for each line, either the message or a `BadLine`; for a damaged
@@ -196,12 +196,13 @@ def _is_on_disk(lines: Any) -> bool:
 
 def _blocks(file: Any) -> Iterator[list[bytes]]:
     """Read lines, many at a time; where that fails one by one, so that what is good is read."""
+    begin = file.tell()
     try:
         while True:
-            begin = file.tell()
             block = file.readlines(_BLOCK)
             if not block:
                 return
+            begin += sum(map(len, block))
             yield block
     except OSError:
         file.seek(begin)

@@ -15,7 +15,7 @@ from eliot._fields import (
 from eliot._packed import Packed, Shape, pack, shape_of
 from eliot._safe import saferepr
 from eliot._task import Source, Task
-from eliot._tree import ENDED, Tree, is_boundary
+from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
 from eliot._typing import Message
 
 __all__ = ["ENDS", "KINDS", "ROOM", "TASK_ROOM", "Stream", "uuid_of"]
@@ -37,6 +37,7 @@ Told = Tuple[List[Packed], List[int], List[Any]]
 
 _NOBODY: Any = object()
 _FIRST = [1]
+_AMBIGUOUS = {MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD}
 
 
 class Stream:
@@ -75,6 +76,7 @@ class Stream:
         opened, recent, older = self._opened, self._recent, self._older
         nowhere: Told = [], [_NOBODY], [_NOBODY]
         fresh: Told = [], [], []
+        slots: dict[int, Any] | None = None  # of the action of the last message, in a tree
         uuid = _NOBODY
         arrived, level, types = fresh
         for message in messages:
@@ -84,25 +86,32 @@ class Stream:
                     if message[TASK_UUID_FIELD] != uuid:
                         uuid = message[TASK_UUID_FIELD]
                         known = opened.get(uuid)
+                        slots = None
                         if known is None:
                             late = uuid in recent or uuid in older
                             arrived, level, types = nowhere if late else fresh
-                        elif isinstance(known, Tree):
+                        elif not isinstance(known, Tree):
+                            arrived, level, types = known
+                        elif known._here.wanted != UNKNOWN:  # the next message may complete it
                             arrived, level, types = nowhere
                         else:
-                            arrived, level, types = known
+                            slots = known._here.slots
+                            arrived, level, types = known.messages, known._next, nowhere[1]
                     here = message[TASK_LEVEL_FIELD]
                     if MESSAGE_TYPE_FIELD in message:
                         if here == level:
                             names, count, values_of = KINDS[message[MESSAGE_TYPE_FIELD]]
-                            if len(message) == count:
-                                arrived.append(values_of(message) + names)
+                            if len(message) == count and (slots is None or level[-1] not in slots):
+                                packed = values_of(message) + names
+                                if slots is not None:
+                                    slots[level[-1]] = packed
+                                arrived.append(packed)
                                 level[-1] += 1
                                 continue
                         elif here == _FIRST and not types and ACTION_STATUS_FIELD not in message:
                             task = Task(message.copy(), None, uuid)  # outside any action
                             self._room -= 1 + TASK_ROOM
-                    else:
+                    elif slots is None:
                         kind, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
                         names, count, values_of = ENDS[status][kind]
                         if len(message) == count:
@@ -130,7 +139,8 @@ class Stream:
             except Exception:  # noqa: S110 - whatever it is, _add() finds it again
                 pass
             if task is None:
-                del level[len(types) :]
+                if slots is None:
+                    del level[len(types) :]
                 task = self._plainly(message)
             else:
                 recent[uuid] = task
@@ -170,6 +180,8 @@ class Stream:
                 arrived.append(packed)
                 return None if types else self._complete(uuid, arrived, len(arrived))
             known = self._opened[uuid] = Tree.told(uuid, arrived)
+        elif not is_boundary(fields):
+            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
         return self._complete(uuid, known, len(known.messages)) if known.add(fields) else None
 
     def _begin(self, uuid: str, fields: Message) -> Task | None:
@@ -222,8 +234,7 @@ def _follow(fields: Message, level: list[int], types: list[Any]) -> Packed | Non
             return None
         packed = pack(fields)
         level[-1] += 1
-        if ACTION_TYPE_FIELD not in fields or ACTION_STATUS_FIELD not in fields:
-            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
+        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
         return packed
     action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
     if status == STARTED_STATUS:
@@ -240,13 +251,13 @@ def _follow(fields: Message, level: list[int], types: list[Any]) -> Packed | Non
             level[-1] += 1
     else:
         return None
-    if MESSAGE_TYPE_FIELD not in fields:
-        _note(ENDS[status], action_type, fields)
+    _note(ENDS[status], action_type, fields)
     return packed
 
 
 def _note(shapes: dict[str, Shape], kind: Any, fields: Message) -> None:
-    if isinstance(kind, str):  # anything may stand where the type is
+    # Anything may stand where the type is; and what has these three may be a message or a start.
+    if isinstance(kind, str) and not fields.keys() >= _AMBIGUOUS:
         if len(shapes) >= _MOST:
             shapes.clear()
         shapes[kind] = shape_of(fields)

@@ -37,12 +37,12 @@ from eliot._written import (
     with_list,
 )
 
-__all__ = ["ENDED", "Node", "Tree", "is_boundary"]
+__all__ = ["ENDED", "UNKNOWN", "Node", "Tree", "is_boundary"]
 
 ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
 # For Node.wanted.
-_UNKNOWN = -1
+UNKNOWN = -1
 _COMPLETE = -2
 
 
@@ -78,7 +78,7 @@ class Node:
         #: How many of these are not complete.
         self.unfinished = 0
         #: How many children make the action complete.
-        self.wanted = _UNKNOWN
+        self.wanted = UNKNOWN
 
     def parts(self) -> Iterator[tuple[int, Packed | Node | int]]:
         """Find the children in order of level; where some are missing, how many in a row."""
