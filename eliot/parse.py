@@ -301,6 +301,18 @@ class Task:
         state = "complete" if self.is_complete() else "incomplete"
         return f"<Task {messages[0][TASK_UUID_FIELD]!r}: {len(messages)} messages, {state}>"
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the tree at the end of a notebook's cell."""
+        from eliot._render import mime_bundle
+
+        return mime_bundle(self)
+
+    def __rich__(self) -> Any:
+        """Show the tree where rich prints the task."""
+        from eliot._render import rich_text
+
+        return rich_text(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_task, (self._messages(),)
 

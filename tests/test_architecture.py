@@ -28,7 +28,7 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._console", "eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
-    "parse": {"eliot._entries", "eliot._inputs"},
+    "parse": {"eliot._entries", "eliot._inputs", "eliot._render"},
 }
 
 #: Optional packages, by room; the room may be missing with them.
@@ -44,7 +44,8 @@ OPTIONAL = {
 NOT_LOADED = (
     "cffi dask numpy pandas polars pydantic trio twisted "
     "dataclasses inspect orjson pyrsistent uuid zope.interface "
-    "eliot._entries eliot._follow eliot._inputs eliot._select eliot._summary eliot.cli"
+    "eliot._entries eliot._follow eliot._inputs eliot._select eliot._summary eliot.cli "
+    "eliot._console eliot._draw eliot._events eliot._look eliot._render"
 )
 
 
