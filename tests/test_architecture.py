@@ -28,6 +28,8 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
+    # Sessions that use neither the fixture nor the option are not to wait for these.
+    "pytest_plugin": {"eliot._captured", "eliot._session_log"},
 }
 
 #: Optional packages, by room; the room may be missing with them.
