@@ -33,7 +33,6 @@ from eliot._fields import (
     IDENTITY_FIELDS,
     MESSAGE_TYPE_FIELD,
     REASON_FIELD,
-    SERIALIZATION_FAILURE_TYPE,
     SUCCEEDED_STATUS,
     TASK_UUID_FIELD,
     TRACEBACK_FIELD,
@@ -135,8 +134,8 @@ class CapturedLogs:
         kind = message.get(MESSAGE_TYPE_FIELD)
         if kind == TRACEBACK_TYPE:
             self._tracebacks.append(json.loads(line))
-        elif kind in (DESTINATION_FAILURE_TYPE, SERIALIZATION_FAILURE_TYPE):
-            self._note(f"a message of type {kind} was logged: {message.get(REASON_FIELD, '')}")
+        elif kind == DESTINATION_FAILURE_TYPE:
+            self._note(f"a destination has failed: {safeunicode(message.get(REASON_FIELD))}")
         # A search in bytes, to decode few messages twice.
         if _DEGRADED in line and DEGRADED_FIELD in (written := json.loads(line)):
             marks = written[DEGRADED_FIELD]
@@ -150,7 +149,8 @@ class CapturedLogs:
         try:
             within(serializer.validate, message.copy())
         except Exception as error:
-            self._note(f"{_named(message)} is not as declared: {safeunicode(error)}")
+            why = safeunicode(error.args[-1] if error.args else error)
+            self._note(f"{_named(message)} is not as declared: {why}")
 
     def _note(self, fault: str) -> None:
         where = "".join(format_stack(_caller(), limit=1)).rstrip()
@@ -214,20 +214,18 @@ class CapturedLogs:
 
         Raises:
             AssertionError: If there are tracebacks that were not flushed; messages that cannot be
-                written as they are, or that are not of their declared type; or reports of
-                destinations or serializers that failed. It says where each was logged.
+                written as they are, or that are not of their declared type; or if a destination
+                has failed. Says where that was logged.
         """
-        problems: List[str] = []
-        tracebacks, self._tracebacks = self._tracebacks, []
         faults, self._faults = self._faults, []
+        tracebacks, self._tracebacks = self._tracebacks, []
+        problems = faults if self._validate else []
         if self._watches_tracebacks:
             problems.extend(
                 "a traceback was logged, and not flushed with flush_tracebacks():\n"
-                f"{printable(each.get(TRACEBACK_FIELD))}"
+                f"{safeunicode(each.get(TRACEBACK_FIELD))}"
                 for each in tracebacks
             )
-        if self._validate:
-            problems.extend(faults)
         if problems:
             raise AssertionError("\n\n".join(problems))
 
@@ -340,7 +338,7 @@ class CapturedLogs:
         trees = [_types(action) for action in (alike or actions)[:_COMPARED]]
         if not trees:
             raise AssertionError(_block("no action was logged; expected", wanted))
-        nearest = max(trees, key=lambda tree: SequenceMatcher(None, wanted, tree, False).ratio())
+        nearest = max(trees, key=lambda tree: SequenceMatcher(None, wanted, tree).ratio())
         number = len(wanted) + len(nearest)
         differences = [*unified_diff(wanted, nearest, lineterm="", n=number)][3:]
         title = "no action has this tree; - is expected, + is in the nearest one that was logged"
@@ -416,8 +414,12 @@ def _tasks_of(messages: List[Message]) -> List[Task]:
     order: Dict[Any, int] = {}
     for number, message in enumerate(messages):
         order.setdefault(message.get(TASK_UUID_FIELD), number)
-    tasks = Parser.parse_stream(messages, on_error=lambda message, error: None)
+    tasks = Parser.parse_stream(messages, on_error=_pass_over)
     return sorted(tasks, key=lambda task: order[task.root().task_uuid])
+
+
+def _pass_over(message: object, error: Exception) -> None:
+    """Leave out what has no place in a tree."""
 
 
 def _parts_of(tasks: Iterable[Task]) -> Iterator[_Part]:
@@ -484,7 +486,11 @@ def _matches(message: Optional[WrittenMessage], fields: Mapping[str, Any]) -> Li
 
 def _line(name: str, fields: Mapping[str, Any], status: Optional[str] = None) -> str:
     return "  ".join(
-        [name, *([status] if status else []), *(f"{key}={value!r}" for key, value in fields.items())]
+        [
+            name,
+            *([status] if status else []),
+            *(f"{key}={value!r}" for key, value in fields.items()),
+        ]
     )
 
 

@@ -49,7 +49,9 @@ class Report(Protocol):
 class _Step:
     """An action of the log: a test, or a phase in it."""
 
-    def __init__(self, log: SessionLog, action_type: str, test: Optional[_Step], **fields: Any):
+    def __init__(
+        self, log: SessionLog, action_type: str, test: Optional[_Step], **fields: Any
+    ) -> None:
         self._log = log
         self._action_type = action_type
         self._slots = count(1)
