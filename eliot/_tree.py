@@ -37,7 +37,7 @@ from eliot._written import (
     with_list,
 )
 
-__all__ = ["UNKNOWN", "Tree", "is_boundary"]
+__all__ = ["UNKNOWN", "Node", "Tree", "is_boundary"]
 
 _ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
@@ -80,6 +80,18 @@ class Node:
         #: How many children make the action complete.
         self.wanted = UNKNOWN
 
+    def parts(self) -> Iterator[tuple[int, Packed | Node | int]]:
+        """Find the children in order of level; where some are missing, how many in a row."""
+        slots = self.slots
+        after = 1 if self.start is None else 2
+        for number in sorted(slots):
+            if number > after:
+                yield after, number - after
+            yield number, slots[number]
+            after = number + 1
+        if self.end is not None and self.last > after:
+            yield after, self.last - after
+
 
 def is_boundary(message: Message) -> bool:
     """
@@ -108,6 +120,7 @@ class Tree:
         "complete_since",
         "lock",
         "messages",
+        "shown",
         "uuid",
     )
 
@@ -120,6 +133,8 @@ class Tree:
         self._replaced: list[tuple[Packed, Message]] = []
         #: How many messages had come when the task was complete.
         self.complete_since: int | None = None
+        #: Whether others look at its nodes, which must not change any more.
+        self.shown = False
         #: The action of the last message, and the level that the next one there may well have.
         self._root = self._here = Node(None, 0)
         self._next = [1]
@@ -306,6 +321,11 @@ class Tree:
         if len(root.slots) > 1 or root.start is not None or root.end is not None:
             return None
         return None if isinstance(part, Node) else part
+
+    def top(self) -> Node | Packed:
+        """Show the outermost action, or else the only message."""
+        self.shown = True
+        return self._lone_message() or self._root
 
     def _nodes(self, known: Collection[Node] = ()) -> list[tuple[Node, Place]]:
         """Return all actions but some that are known, with all in them: outer ones first."""

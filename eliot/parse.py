@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import deque
 from itertools import islice
 from threading import RLock
 from typing import (
@@ -18,7 +20,11 @@ from typing import (
     cast,
 )
 
+from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
+from eliot._entries import message_entry, top_entry
 from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
+from eliot._inputs import Log, Source
+from eliot._inputs import Problem as Problem  # noqa: PLC0414
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
 from eliot._run import Run
@@ -44,6 +50,10 @@ _PLANTING = RLock()
 # much room as it has messages, and some for itself.
 _ROOM = 5500
 _TASK_ROOM = 6
+_MOST_RECENT = 2 * (_ROOM // (_TASK_ROOM + 1) + 1)
+
+#: How many problems are told one by one.
+_WARNINGS = 10
 
 
 class Task:
@@ -112,7 +122,7 @@ class Task:
             return Task(Tree(message), 1)
         with tree.lock:
             known = self._look(tree)
-            if known == len(tree.messages):
+            if known == len(tree.messages) and not tree.shown:
                 tree.extend(message)
                 grown = len(tree.messages)
                 return self if grown == known else Task(tree, grown)
@@ -168,6 +178,47 @@ class Task:
             msg = "A task without messages has no root."
             raise KeyError(msg)
         return root
+
+    def top(self) -> Entry:
+        """
+        Return the top of the tree as an entry, which takes much less than `root`.
+
+        Raises:
+            KeyError: If the task is empty.
+
+        .. versionadded:: 2.0
+        """
+        source = self._source
+        if isinstance(source, dict):
+            with _PLANTING:
+                if self._source is source:
+                    self._known = 1
+                    return message_entry(source)
+        entry = self._ask(top_entry, None)
+        if entry is None:
+            msg = "A task without messages has no top."
+            raise KeyError(msg)
+        return entry
+
+    def walk(self) -> Iterator[Entry]:
+        """
+        Give all entries of the task: each action before what is in it, in order of level.
+
+        Trees of any depth and size can be walked: nothing is recursive, and nothing is kept.
+
+        >>> from eliot.parse import Task
+        >>> greet = {"task_uuid": "u", "action_type": "greet"}
+        >>> task = Task().add({**greet, "task_level": [1], "action_status": "started"})
+        >>> task = task.add({"task_uuid": "u", "task_level": [3], "message_type": "hello"})
+        >>> for entry in task.walk():
+        ...     print("  " * entry.depth, entry.kind, entry.type)
+         action greet
+           missing None
+           message hello
+
+        .. versionadded:: 2.0
+        """
+        return iter(()) if self._source is None else self.top().walk()
 
     def _view(self) -> WrittenAction | WrittenMessage | None:
         if self._root is None:
@@ -446,6 +497,75 @@ class Parser:
 def _restore_parser(state: _State) -> Parser:
     """Undo `Parser.__reduce__`; a class method would not do: Twisted breaks pickles of those."""
     return Parser(state)
+
+
+def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) -> Iterator[Task]:
+    """
+    Read logs, and give their tasks, as `Parser.parse_stream` does.
+
+    Nothing more is read than is asked for. Several logs, of several processes for example, are
+    merged in order of time, so that tasks that went through more than one process are whole.
+
+    Args:
+        sources: Paths of files; patterns such as `"logs/*.log.gz"`; `"-"` for standard input; or
+            files that are open for reading. What is compressed with gzip or Zstandard is
+            decompressed.
+        on_error: Called, in its place, with each problem: a line that is no message, a message
+            that has no place in a task, a file that cannot be read. Without it there is a warning
+            for each of the first ten, and the rest is counted in another one.
+
+    Returns:
+        An iterator over the tasks.
+
+    Raises:
+        TypeError: If there is no source.
+
+    >>> import io
+    >>> from eliot.parse import read
+    >>> log = b'{"task_uuid":"u","task_level":[1],"timestamp":1.5,"message_type":"m","x":3}'
+    >>> [entry.fields for task in read(io.BytesIO(log)) for entry in task.walk()]
+    [{'x': 3}]
+
+    .. versionadded:: 2.0
+    """
+    if not sources:
+        msg = "read() takes at least one path, pattern or open file."
+        raise TypeError(msg)
+    if on_error is not None:
+        return tasks_of(Log(sources, on_error), on_error)
+    return _warned(sources)
+
+
+def _warned(sources: Iterable[Source]) -> Iterator[Task]:
+    count = 0
+
+    def warn(problem: Problem) -> None:
+        nonlocal count
+        count += 1
+        if count <= _WARNINGS:
+            warnings.warn(str(problem), RuntimeWarning, stacklevel=3)
+
+    yield from tasks_of(Log(sources, warn), warn)
+    if count > _WARNINGS:
+        msg = f"{count - _WARNINGS} more lines or messages could not be read."
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
+
+
+def tasks_of(log: Log, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
+    """Give the tasks of a log; report messages without a place where they are."""
+    return Parser.parse_stream(
+        log.messages(), lambda message, error: on_problem(log.problem(message, error))
+    )
+
+
+def hold_back(tasks: Iterable[Task]) -> Iterator[Task]:
+    """Give tasks of a stream so late that late messages have joined them, and none comes twice."""
+    held: deque[Task] = deque()
+    for task in tasks:
+        held.append(task)
+        if len(held) > _MOST_RECENT:
+            yield held.popleft()
+    yield from held
 
 
 def _add_late(message: Message, uuid: str, home: dict[str, Task], grown: dict[str, Task]) -> None:
