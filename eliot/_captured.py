@@ -30,7 +30,6 @@ from eliot._fields import (
     DESTINATION_FAILURE_TYPE,
     EXCEPTION_FIELD,
     FAILED_STATUS,
-    IDENTITY_FIELDS,
     MESSAGE_TYPE_FIELD,
     REASON_FIELD,
     SUCCEEDED_STATUS,
@@ -44,14 +43,11 @@ from eliot._safe import class_name, printable, safeunicode
 from eliot._typing import Message, Serializer
 from eliot._validation import ActionType, MessageType
 from eliot.json import encode
-from eliot.parse import Parser, Task, WrittenAction, WrittenMessage
+from eliot.parse import Entry, Parser, Task
 
 __all__ = ["CapturedLogs"]
 
 _S = TypeVar("_S", bound="CapturedLogs")
-_P = TypeVar("_P", WrittenAction, WrittenMessage)
-
-_Part = Union[WrittenAction, WrittenMessage]
 _Exceptions = Union[Type[BaseException], Tuple[Type[BaseException], ...]]
 
 #: So many messages are shown as text, the newest ones.
@@ -178,7 +174,7 @@ class CapturedLogs:
         left_out = max(len(self._taken) - _SHOWN, 0)
         lines = [f"({left_out} older messages are left out)"] if left_out else []
         for task in _tasks_of(self.messages[left_out:]):
-            lines.extend(tree_lines(task.root()))
+            lines.extend(_tree_lines(task.top()))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -229,9 +225,7 @@ class CapturedLogs:
         if problems:
             raise AssertionError("\n\n".join(problems))
 
-    def assert_has_message(
-        self, message_type: Union[str, MessageType], /, **fields: Any
-    ) -> WrittenMessage:
+    def assert_has_message(self, message_type: Union[str, MessageType], /, **fields: Any) -> Entry:
         """
         Assert that there is a message of a type with certain fields.
 
@@ -248,17 +242,16 @@ class CapturedLogs:
         >>> from eliot import log_message
         >>> with CapturedLogs() as logs:
         ...     log_message("receipt", number=1, paid={"card"})
-        >>> logs.assert_has_message("receipt", paid={"card"}).contents.number
+        >>> logs.assert_has_message("receipt", paid={"card"}).fields["number"]
         1
         """
         __tracebackhide__ = True
         name = _name_of(message_type)
 
-        def conditions(message: WrittenMessage) -> List[bool]:
-            return _matches(message, fields)
+        def conditions(message: Entry) -> List[bool]:
+            return _matches(message.fields, fields)
 
-        messages = [each for each in _parts_of(self.tasks) if isinstance(each, WrittenMessage)]
-        return self._nearest("message", name, messages, conditions, _line(name, fields))
+        return self._nearest(_MESSAGE, name, conditions, _line(name, fields))
 
     def assert_has_action(
         self,
@@ -268,7 +261,7 @@ class CapturedLogs:
         succeeded: Optional[bool] = None,
         start_fields: Optional[Mapping[str, Any]] = None,
         end_fields: Optional[Mapping[str, Any]] = None,
-    ) -> WrittenAction:
+    ) -> Entry:
         """
         Assert that there is an action of a type, how it ended, and what it told.
 
@@ -295,18 +288,17 @@ class CapturedLogs:
         name = _name_of(action_type)
         status = {None: None, True: SUCCEEDED_STATUS, False: FAILED_STATUS}[succeeded]
 
-        def conditions(action: WrittenAction) -> List[bool]:
+        def conditions(action: Entry) -> List[bool]:
             return [
                 status is None or action.status == status,
-                *_matches(action.start_message, start_fields or {}),
-                *_matches(action.end_message, end_fields or {}),
+                *_matches(action.fields, start_fields or {}),
+                *_matches(action.end_fields, end_fields or {}),
             ]
 
-        actions = [each for each in _parts_of(self.tasks) if isinstance(each, WrittenAction)]
         expected = _line(name, {**(start_fields or {}), **(end_fields or {})}, status)
-        return self._nearest("action", name, actions, conditions, expected)
+        return self._nearest(_ACTION, name, conditions, expected)
 
-    def assert_tree(self, expected: Mapping[Any, Sequence[Any]], /) -> WrittenAction:
+    def assert_tree(self, expected: Mapping[Any, Sequence[Any]], /) -> Entry:
         """
         Assert that there is an action with exactly certain messages and actions in it.
 
@@ -330,8 +322,8 @@ class CapturedLogs:
         """
         __tracebackhide__ = True
         wanted = _expected_types(expected)
-        actions = [each for each in _parts_of(self.tasks) if isinstance(each, WrittenAction)]
-        alike = [each for each in actions if f"{each.action_type}:" == wanted[0]]
+        actions = self._entries(_ACTION)
+        alike = [each for each in actions if f"{each.type}:" == wanted[0]]
         for action in alike:
             if _types(action) == wanted:
                 return action
@@ -344,28 +336,28 @@ class CapturedLogs:
         title = "no action has this tree; - is expected, + is in the nearest one that was logged"
         raise AssertionError(_block(title, differences))
 
+    def _entries(self, kind: str) -> List[Entry]:
+        """Return all messages, or all actions, parents before children."""
+        return [entry for task in self.tasks for entry in task.walk() if entry.kind == kind]
+
     def _nearest(
-        self,
-        kind: str,
-        name: str,
-        parts: List[_P],
-        conditions: Callable[[_P], List[bool]],
-        expected: str,
-    ) -> _P:
-        """Return the first part that fulfils all conditions, or say which comes nearest."""
+        self, kind: str, name: str, conditions: Callable[[Entry], List[bool]], expected: str
+    ) -> Entry:
+        """Return the first entry that fulfils all conditions, or say which comes nearest."""
         __tracebackhide__ = True
-        alike = [each for each in parts if _type_of(each) == name]
+        entries = self._entries(kind)
+        alike = [each for each in entries if each.type == name]
         for each in alike:
             if all(conditions(each)):
                 return each
         number = f"{len(alike)} {kind}{'' if len(alike) == 1 else 's'} of type {name}"
         if alike:
             nearest = max(alike, key=lambda each: sum(conditions(each)))
-            title, lines = f"nearest of {number}", [*tree_lines(nearest)]
+            title, lines = f"nearest of {number}", [*_tree_lines(nearest)]
         else:
-            types = [_type_of(each) for each in parts]
+            types = [each.type or "" for each in entries]
             close = get_close_matches(name, types, 1)
-            found = [*tree_lines(parts[types.index(close[0])])] if close else []
+            found = [*_tree_lines(entries[types.index(close[0])])] if close else []
             title = "nearest type" if close else "all that was logged"
             lines = found or str(self).splitlines() or ["nothing"]
         if len(lines) > _LINES:
@@ -377,6 +369,11 @@ class CapturedLogs:
 
 
 _DEGRADED = encode(DEGRADED_FIELD)
+_INDENT = "  "
+
+# The kinds of entries.
+_ACTION = "action"
+_MESSAGE = "message"
 
 
 def _discard(members: List[Any], member: object) -> None:
@@ -415,42 +412,20 @@ def _tasks_of(messages: List[Message]) -> List[Task]:
     for number, message in enumerate(messages):
         order.setdefault(message.get(TASK_UUID_FIELD), number)
     tasks = Parser.parse_stream(messages, on_error=_pass_over)
-    return sorted(tasks, key=lambda task: order[task.root().task_uuid])
+    return sorted(tasks, key=lambda task: order[task.top().task_uuid])
 
 
 def _pass_over(message: object, error: Exception) -> None:
     """Leave out what has no place in a tree."""
 
 
-def _parts_of(tasks: Iterable[Task]) -> Iterator[_Part]:
-    """Yield all messages and actions, parents before children."""
-    for task in tasks:
-        yield from _walk(task.root())
-
-
-def _walk(top: _Part) -> Iterator[_Part]:
-    parts = [top]
-    while parts:
-        part = parts.pop()
-        yield part
-        if isinstance(part, WrittenAction):
-            parts.extend(reversed(part.children))
-
-
-def _type_of(part: _Part) -> str:
-    if isinstance(part, WrittenAction):
-        return part.action_type or ""
-    return str(part._logged_dict.get(MESSAGE_TYPE_FIELD, ""))
-
-
-def _types(action: WrittenAction) -> List[str]:
+def _types(action: Entry) -> List[str]:
     """Give the types of an action and of all that is in it as indented lines."""
-    depth = len(action.task_level.as_tuple())
     lines = []
-    for part in _walk(action):
-        colon = ":" if isinstance(part, WrittenAction) else ""
-        indent = "  " * (len(part.task_level.as_tuple()) - depth)
-        lines.append(f"{indent}{_type_of(part)}{colon}")
+    for entry in action.walk():
+        colon = ":" if entry.kind == _ACTION else ""
+        name = entry.type or entry.kind
+        lines.append(f"{_INDENT * (entry.depth - action.depth)}{name}{colon}")
     return lines
 
 
@@ -463,7 +438,7 @@ def _expected_types(expected: Any) -> List[str]:
         if isinstance(part, Mapping) and len(part) == 1:
             [(named, children)] = part.items()
             lines.append(f"{indent}{_name_of(named)}:")
-            pending.extend((child, f"{indent}  ") for child in reversed(children))
+            pending.extend((child, indent + _INDENT) for child in reversed(children))
         elif indent and isinstance(part, (str, MessageType)):
             lines.append(f"{indent}{_name_of(part)}")
         else:
@@ -472,9 +447,8 @@ def _expected_types(expected: Any) -> List[str]:
     return lines
 
 
-def _matches(message: Optional[WrittenMessage], fields: Mapping[str, Any]) -> List[bool]:
-    """Tell for each field whether the message has it, as it was logged or as it was written."""
-    actual = {} if message is None else message._logged_dict
+def _matches(actual: Mapping[str, Any], fields: Mapping[str, Any]) -> List[bool]:
+    """Tell for each field whether it is there, as it was logged or as it was written."""
     return [
         name in actual and (value == actual[name] or json.loads(encode(value)) == actual[name])
         for name, value in fields.items()
@@ -485,25 +459,18 @@ def _matches(message: Optional[WrittenMessage], fields: Mapping[str, Any]) -> Li
 
 
 def _line(name: str, fields: Mapping[str, Any], status: Optional[str] = None) -> str:
-    return "  ".join(
-        [
-            name,
-            *([status] if status else []),
-            *(f"{key}={value!r}" for key, value in fields.items()),
-        ]
-    )
+    """Show what is expected."""
+    told = " ".join(f"{key}={value!r}" for key, value in fields.items())
+    return "  ".join(part for part in (name, status, told) if part)
 
 
 def _block(title: str, lines: Iterable[str]) -> str:
-    return "\n".join([f"{title}:", *(f"  {line}" for line in lines)])
+    return "\n".join([f"{title}:", *(f"{_INDENT}{line}" for line in lines)])
 
 
-def tree_lines(top: _Part) -> Iterator[str]:
+def _tree_lines(top: Entry) -> Iterator[str]:
     """Give the text of a tree."""
-    for part in _walk(top):
-        indent = "  " * (len(part.task_level.as_tuple()) - len(top.task_level.as_tuple()))
-        if isinstance(part, WrittenMessage):
-            fields = {k: v for k, v in part._logged_dict.items() if k not in IDENTITY_FIELDS}
-            yield f"{indent}{_line(_type_of(part), fields)}"
-        else:
-            yield f"{indent}{_line(_type_of(part), {}, part.status)}"
+    for entry in top.walk():
+        yield _INDENT * (entry.depth - top.depth) + _line(
+            entry.type or entry.kind, {**entry.fields, **entry.end_fields}, entry.status
+        )

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from itertools import count
 from time import time
-from typing import Any, Dict, List, Optional, Protocol, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -36,14 +36,6 @@ _FIRST = [1]
 
 #: Where the tasks of a test have gone, by their uuid: a task, and a level in it.
 _Moves = Dict[Any, Tuple[str, List[int]]]
-
-
-class Report(Protocol):
-    """What pytest says about a phase of a test."""
-
-    when: str
-    outcome: str
-    longreprtext: str
 
 
 class _Step:
@@ -121,7 +113,7 @@ class SessionLog:
         Logger._destinations._destinations.append(self)
         self._phase = _Step(self, f"pytest:{name}", self._test)
 
-    def end_phase(self, report: Report) -> None:
+    def end_phase(self, report: Any) -> None:
         """End a phase, and with the last one the test; do nothing for tests of other processes."""
         test, phase = self._test, self._phase
         if test is None or phase is None:
@@ -172,7 +164,7 @@ class SessionLog:
         self._destination(message)
 
 
-def _end_of(report: Report, raised: Optional[BaseException]) -> Message:
+def _end_of(report: Any, raised: Optional[BaseException]) -> Message:
     """Say how a phase has ended, in the words of pytest."""
     expected = getattr(report, "wasxfail", None)  # why it was expected to fail
     if report.outcome == "failed":
