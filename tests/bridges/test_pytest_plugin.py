@@ -105,7 +105,8 @@ class TestFixture:
         assert {"passed": 2} == outcomes
 
     def test_failing_claim(self, session: Session) -> None:
-        """The report has the expected action beside the nearest one, and then all that was logged.
+        """
+        The report has the expected action beside the nearest one, and then all that was logged.
 
         It shows no more code than the line of the test.
         """
@@ -277,6 +278,34 @@ class TestFixture:
         """)
 
         assert {"passed": 1, "failed": 1} == outcomes
+
+
+class TestCaptureLogging:
+    """The decorator `eliot.testing.capture_logging` on functions."""
+
+    def test_functions(self, session: Session) -> None:
+        """The logger is no fixture; the other parameters are, and claims fail the test."""
+        outcomes, text = session.run("""
+            from eliot.testing import assertHasMessage, capture_logging
+
+            @pytest.mark.parametrize("amount", [1, 2])
+            @capture_logging(assertHasMessage, "receipt")
+            def test_pay(amount, logger, tmp_path):
+                pay(amount)
+
+            class TestPay:
+                @capture_logging(assertHasMessage, "bill")
+                def test_fails(self, logger):
+                    pay()
+
+                @capture_logging(None, tee_=True)
+                def test_both(self, logger, eliot_logs):
+                    pay()
+                    assert 3 == len(logger.messages) == len(eliot_logs.messages)
+        """)
+
+        assert {"passed": 3, "failed": 1} == outcomes
+        assert "No messages of type bill" in text
 
 
 class TestMarker:
