@@ -10,7 +10,6 @@ from typing import (
     Callable,
     Dict,
     Iterable,
-    Iterator,
     List,
     Mapping,
     Optional,
@@ -38,7 +37,9 @@ from eliot._fields import (
     TRACEBACK_TYPE,
 )
 from eliot._loggers import Logger
+from eliot._look import CLOCK, PLAIN, fields_text
 from eliot._memory import _caller
+from eliot._render import tree_lines
 from eliot._safe import class_name, printable, safeunicode
 from eliot._typing import Message, Serializer
 from eliot._validation import ActionType, MessageType
@@ -133,9 +134,10 @@ class CapturedLogs:
         elif kind == DESTINATION_FAILURE_TYPE:
             self._note(f"a destination has failed: {safeunicode(message.get(REASON_FIELD))}")
         # A search in bytes, to decode few messages twice.
-        if _DEGRADED in line and DEGRADED_FIELD in (written := json.loads(line)):
-            marks = written[DEGRADED_FIELD]
-            self._note(f"{_named(written)} cannot be written as it is: {printable(marks)}")
+        written = json.loads(line) if _DEGRADED in line else {}
+        marks = written.get(DEGRADED_FIELD)
+        if isinstance(marks, dict):
+            self._note(f"{_named(written)} cannot be written as it is: {fields_text(marks)}")
         self._taken.append((message, line))
         if self._keep is not None and len(self._taken) > self._keep:
             del self._taken[0]
@@ -174,7 +176,7 @@ class CapturedLogs:
         left_out = max(len(self._taken) - _SHOWN, 0)
         lines = [f"({left_out} older messages are left out)"] if left_out else []
         for task in _tasks_of(self.messages[left_out:]):
-            lines.extend(_tree_lines(task.top()))
+            lines.extend(tree_lines(task.top()))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -251,7 +253,7 @@ class CapturedLogs:
         def conditions(message: Entry) -> List[bool]:
             return _matches(message.fields, fields)
 
-        return self._nearest(_MESSAGE, name, conditions, _line(name, fields))
+        return self._nearest(_MESSAGE, name, conditions, _line(PLAIN.message, name, fields, {}))
 
     def assert_has_action(
         self,
@@ -286,17 +288,21 @@ class CapturedLogs:
         """
         __tracebackhide__ = True
         name = _name_of(action_type)
-        status = {None: None, True: SUCCEEDED_STATUS, False: FAILED_STATUS}[succeeded]
+        start, end = start_fields or {}, end_fields or {}
+        status, mark = {
+            None: (None, PLAIN.unknown),
+            True: (SUCCEEDED_STATUS, PLAIN.succeeded),
+            False: (FAILED_STATUS, PLAIN.failed),
+        }[succeeded]
 
         def conditions(action: Entry) -> List[bool]:
             return [
                 status is None or action.status == status,
-                *_matches(action.fields, start_fields or {}),
-                *_matches(action.end_fields, end_fields or {}),
+                *_matches(action.fields, start),
+                *_matches(action.end_fields, end),
             ]
 
-        expected = _line(name, {**(start_fields or {}), **(end_fields or {})}, status)
-        return self._nearest(_ACTION, name, conditions, expected)
+        return self._nearest(_ACTION, name, conditions, _line(mark, name, start, end))
 
     def assert_tree(self, expected: Mapping[Any, Sequence[Any]], /) -> Entry:
         """
@@ -353,16 +359,16 @@ class CapturedLogs:
         number = f"{len(alike)} {kind}{'' if len(alike) == 1 else 's'} of type {name}"
         if alike:
             nearest = max(alike, key=lambda each: sum(conditions(each)))
-            title, lines = f"nearest of {number}", [*_tree_lines(nearest)]
+            title, lines = f"nearest of {number}", [*tree_lines(nearest)]
         else:
             types = [each.type or "" for each in entries]
             close = get_close_matches(name, types, 1)
-            found = [*_tree_lines(entries[types.index(close[0])])] if close else []
+            found = [*tree_lines(entries[types.index(close[0])])] if close else []
             title = "nearest type" if close else "all that was logged"
             lines = found or str(self).splitlines() or ["nothing"]
         if len(lines) > _LINES:
             lines[_LINES:] = [f"({len(lines) - _LINES} more lines)"]
-        problem = f"none of {number} is as expected" if alike else f"no {number[2:]}"
+        problem = f"{number}, but none as expected" if alike else f"no {number[2:]}"
         raise AssertionError(
             "\n".join([problem, _block("expected", [expected]), _block(title, lines)])
         )
@@ -458,19 +464,13 @@ def _matches(actual: Mapping[str, Any], fields: Mapping[str, Any]) -> List[bool]
 # -- Text ------------------------------------------------------------------------------------------
 
 
-def _line(name: str, fields: Mapping[str, Any], status: Optional[str] = None) -> str:
-    """Show what is expected."""
-    told = " ".join(f"{key}={value!r}" for key, value in fields.items())
-    return "  ".join(part for part in (name, status, told) if part)
+def _line(mark: str, name: str, fields: Mapping[str, Any], end_fields: Mapping[str, Any]) -> str:
+    """Show what is expected, in line with the trees, which begin with the time."""
+    parts = [f"{mark} {name}", fields_text(fields)]
+    if end_fields:
+        parts.append(f"{PLAIN.ended} {fields_text(end_fields)}")
+    return f"{' ' * CLOCK}  {'  '.join(part for part in parts if part)}"
 
 
 def _block(title: str, lines: Iterable[str]) -> str:
     return "\n".join([f"{title}:", *(f"{_INDENT}{line}" for line in lines)])
-
-
-def _tree_lines(top: Entry) -> Iterator[str]:
-    """Give the text of a tree."""
-    for entry in top.walk():
-        yield _INDENT * (entry.depth - top.depth) + _line(
-            entry.type or entry.kind, {**entry.fields, **entry.end_fields}, entry.status
-        )
