@@ -48,7 +48,7 @@ class _Step:
         self._action_type = action_type
         self._slots = count(1)
         self._level: List[int] = [] if test is None else test.next_level()
-        self.task_uuid = new_task_uuid() if test is None else test.task_uuid
+        self.task_uuid: str = new_task_uuid() if test is None else test.task_uuid
         self.tell(STARTED_STATUS, fields)
 
     def next_level(self) -> List[int]:
