@@ -159,9 +159,9 @@ class Look:
                 form = "%Y-%m-%d %H:%M:%S %z" if self.local else "%Y-%m-%d %H:%M:%S UTC"
                 text = self._moment(second).strftime(form)
                 self._date = second, text
-            return text
         except Exception:  # as above
             return ""
+        return text
 
     def stem(self, depth: int, end: str) -> str:
         """

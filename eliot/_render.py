@@ -6,7 +6,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from eliot._draw import Draw, Line, header
+from eliot._draw import UNENDED, Draw, Line, header
 from eliot._entries import Entry
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -21,7 +21,7 @@ from eliot._safe import saferepr
 from eliot._tree import Node
 from eliot.parse import Task
 
-__all__ = ["Renderer", "tree_lines"]
+__all__ = ["Renderer", "tree_data", "tree_lines"]
 
 #: So many siblings of a type are folded, and no fewer.
 _FOLDED = 3
@@ -79,6 +79,43 @@ def tree_lines(
     return Renderer(look, fold=fold).lines(shown)
 
 
+def tree_data(task: Task) -> Dict[str, Any]:
+    """
+    Return a task as plain data, for JSON: a flat list of its entries, since trees may be deep.
+
+    Args:
+        task: Must not be empty.
+
+    >>> from eliot.parse import Task
+    >>> hello = {"message_type": "hello", "timestamp": 1.5, "x": 3}
+    >>> data = tree_data(Task().add({**hello, "task_uuid": "u", "task_level": [1]}))
+    >>> data["complete"], [entry["type"] for entry in data["entries"]]
+    (True, ['hello'])
+    """
+    entries: List[Dict[str, Any]] = []
+    way: List[int] = []
+    for entry in task.walk():
+        del way[entry.depth :]
+        data: Dict[str, Any] = {"parent": way[-1] if way else None, "number": entry._number}
+        data["kind"] = entry.kind
+        if entry.kind == "missing":
+            data["count"] = entry.count
+        else:
+            data.update(type=entry.type, start=entry.start, fields=entry.fields)
+        if entry.kind == "action":
+            way.append(len(entries))
+            data.update(
+                status=entry.status,
+                end=entry.end,
+                duration=entry.duration,
+                end_fields=entry.end_fields,
+                exception=entry.exception,
+                reason=entry.reason,
+            )
+        entries.append(data)
+    return {"task_uuid": task.top().task_uuid, "complete": task.is_complete(), "entries": entries}
+
+
 class Renderer:
     """
     Render trees in one look.
@@ -130,7 +167,9 @@ class Renderer:
                     rest = self._children(part)
                     following = next(rest, None)
             elif isinstance(part, int):
-                yield self._missing(part, stem)
+                line = Line(self._look, None, stem)
+                line.add_missing(part)
+                yield line.text
             else:
                 yield self._folded(part, stem, whole)
             part = following
@@ -180,18 +219,11 @@ class Renderer:
         if status == FAILED_STATUS:
             draw.error(line, end)
         elif status == STARTED_STATUS:
-            line.add("still running when the log ended", look.yellow)
+            line.add(UNENDED, look.yellow)
         if start is not None:
             draw.start(line, start)
         if end is not None:
             draw.end(line, end, status, f"  {look.ended} ")
-        return line.text
-
-    def _missing(self, count: int, stem: str) -> str:
-        """Return the line of messages that must have been there."""
-        line = Line(self._look, None, stem)
-        what = "message" if count == 1 else "messages"
-        line.add(f"{self._look.missing} {count:,} {what} missing", self._look.yellow, "")
         return line.text
 
     def _folded(self, fold: _Fold, stem: str, whole: Optional[float]) -> str:

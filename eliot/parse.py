@@ -147,6 +147,13 @@ class Task:
             earlier = tree.first(known)
         return question(Tree.of(earlier))
 
+    @property
+    def _uuid(self) -> str:
+        """The id of a task that is not empty; to ask for it is not to look at the task."""
+        source: Any = self._source
+        uuid: str = source[TASK_UUID_FIELD] if isinstance(source, dict) else source.uuid
+        return uuid
+
     def _messages(self) -> list[Message]:
         tree = self._tree()
         if tree is None:
@@ -395,6 +402,8 @@ class Parser:
         cls,
         iterable: Iterable[Mapping[str, Any] | BadLine],
         on_error: Callable[[Any, Exception], object] | None = None,
+        *,
+        _open: dict[str, Tree] | None = None,
     ) -> Iterator[Task]:
         """
         Sort a whole log into tasks, reading no further than needed and keeping only what is.
@@ -427,7 +436,7 @@ class Parser:
         .. versionchanged:: 2.0
             Added *on_error*.
         """
-        trees: dict[str, Tree] = {}
+        trees: dict[str, Tree] = {} if _open is None else _open
         recent: dict[str, Task] = {}
         older: dict[str, Task] = {}
         grown: dict[str, Task] = {}
@@ -492,6 +501,33 @@ class Parser:
 
     def _tasks(self) -> dict[str, Task]:
         return {uuid: task for uuid, (_, task) in self._state.incomplete.items()}
+
+
+class Stream:
+    """
+    Sort a log into tasks as `Parser.parse_stream` does; some may be taken out before their end.
+
+    Args:
+        on_error: As for `Parser.parse_stream`.
+    """
+
+    def __init__(self, on_error: Callable[[Any, Exception], object] | None) -> None:
+        self._on_error = on_error
+        self._open: dict[str, Tree] = {}
+
+    def tasks(self, messages: Iterable[Any]) -> Iterator[Task]:
+        """Give each task as soon as it is complete, and at the end those that are not."""
+        return Parser.parse_stream(messages, self._on_error, _open=self._open)
+
+    def take(self, uuid: str) -> Task | None:
+        """
+        Return a task that is not complete, as it is now, and forget it; None if there is none.
+
+        It is for whoever gives the messages, in between two of them; further ones of the task must
+        not be given.
+        """
+        tree = self._open.pop(uuid, None)
+        return None if tree is None else Task(tree, len(tree.messages))
 
 
 def _restore_parser(state: _State) -> Parser:
