@@ -339,8 +339,8 @@ class CapturedLogs:
         nearest = max(trees, key=lambda tree: SequenceMatcher(None, wanted, tree).ratio())
         number = len(wanted) + len(nearest)
         differences = [*unified_diff(wanted, nearest, lineterm="", n=number)][3:]
-        title = "no action has this tree; - is expected, + is in the nearest one that was logged"
-        raise AssertionError(_block(title, differences))
+        problem = "no action has this tree\n"
+        raise AssertionError(problem + _block("expected (-) and nearest (+)", differences))
 
     def _entries(self, kind: str) -> List[Entry]:
         """Return all messages, or all actions, parents before children."""

@@ -13,12 +13,14 @@ from eliot._fields import (
     ACTION_TYPE_FIELD,
     EXCEPTION_FIELD,
     FAILED_STATUS,
+    MESSAGE_TYPE_FIELD,
     REASON_FIELD,
     STARTED_STATUS,
     SUCCEEDED_STATUS,
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
+    TRACEBACK_FIELD,
 )
 from eliot._files import FileDestination
 from eliot._ids import new_task_uuid
@@ -30,6 +32,9 @@ from eliot._typing import Message
 __all__ = ["SessionLog"]
 
 _PASSED = "passed"
+
+#: What pytest shows of a failure.
+_FAILURE = "pytest:failure"
 
 #: The level of the first message of a task.
 _FIRST = [1]
@@ -57,14 +62,17 @@ class _Step:
 
     def tell(self, status: str, fields: Message) -> None:
         """Write its start, or its end."""
+        mine = {ACTION_TYPE_FIELD: self._action_type, ACTION_STATUS_FIELD: status}
+        self.log({**mine, **fields})
+
+    def log(self, fields: Message) -> None:
+        """Write a message in it."""
         self._log.write(
             {
                 **fields,
                 TIMESTAMP_FIELD: time(),
                 TASK_UUID_FIELD: self.task_uuid,
                 TASK_LEVEL_FIELD: self.next_level(),
-                ACTION_TYPE_FIELD: self._action_type,
-                ACTION_STATUS_FIELD: status,
             }
         )
 
@@ -120,6 +128,10 @@ class SessionLog:
             return
         end = _end_of(report, self.raised)
         self.raised = None  # it holds all that its frames hold
+        if report.outcome == "failed":
+            what = {key: value for key, value in end.items() if key != "outcome"}
+            text = report.longreprtext
+            phase.log({**what, MESSAGE_TYPE_FIELD: _FAILURE, TRACEBACK_FIELD: text})
         phase.tell(_status_of(end["outcome"]), end)
         self._phase = None
         if self._outcome == _PASSED:  # the first thing that is not decides
@@ -168,18 +180,21 @@ def _end_of(report: Any, raised: Optional[BaseException]) -> Message:
     """Say how a phase has ended, in the words of pytest."""
     expected = getattr(report, "wasxfail", None)  # why it was expected to fail
     if report.outcome == "failed":
-        return {
-            "outcome": "failed" if report.when == "call" else "error",
-            EXCEPTION_FIELD: None if raised is None else class_name(type(raised)),
-            REASON_FIELD: report.longreprtext if raised is None else safeunicode(raised),
-            "report": report.longreprtext,
-        }
+        outcome = "failed" if report.when == "call" else "error"
+        if raised is None:
+            return {"outcome": outcome, REASON_FIELD: _first_line(report.longreprtext)}
+        exception, reason = class_name(type(raised)), _first_line(safeunicode(raised))
+        return {"outcome": outcome, EXCEPTION_FIELD: exception, REASON_FIELD: reason}
     if expected is not None:
         outcome = "xpassed" if report.outcome == _PASSED else "xfailed"
         return {"outcome": outcome, REASON_FIELD: expected}
     if report.outcome == "skipped":
         return {"outcome": "skipped", REASON_FIELD: safeunicode(raised)}
     return {"outcome": report.outcome}
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _status_of(outcome: str) -> str:
