@@ -38,6 +38,8 @@ VOLATILE = re.compile(
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
+    r"|\b\d\d:\d\d:\d\d\.\d{3}"  # time in trees
+    r"|<?\b\d+(\.\d+)? (µs|ms|%)(?=  |$)"  # duration and share in trees
 )
 
 
@@ -63,7 +65,8 @@ def output(*command: str, folder: Path) -> str:
         command,
         check=False,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        # Not everybody has pytest-asyncio, some versions of which have something to say first.
+        env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
