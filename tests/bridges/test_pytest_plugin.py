@@ -573,6 +573,17 @@ class TestUnused:
         assert {"passed": 1, "failed": 1} == outcomes
         assert "eliot log" not in text
 
+    def test_imported_before_pytest(self, session: Session) -> None:
+        """A program may import Eliot, and then start pytest, warnings being errors."""
+        session.write("def test_pay(): pay()")
+        program = """
+            import eliot, pytest, sys
+            sys.exit(pytest.main(["-W", "error", "-p", "no:asyncio"]))
+        """
+        command = [sys.executable, "-W", "error", "-c", dedent(program)]
+
+        assert 0 == subprocess.run(command, check=False, cwd=session.path).returncode
+
     def test_imports_little(self) -> None:
         """The plugin waits with what it needs until that is used."""
         program = """
