@@ -36,6 +36,7 @@ from eliot._fields import (
     TRACEBACK_FIELD,
     TRACEBACK_TYPE,
 )
+from eliot._logged import name_of
 from eliot._loggers import Logger
 from eliot._look import CLOCK, PLAIN, fields_text
 from eliot._memory import _caller
@@ -248,7 +249,7 @@ class CapturedLogs:
         1
         """
         __tracebackhide__ = True
-        name = _name_of(message_type)
+        name = name_of(message_type)
 
         def conditions(message: Entry) -> List[bool]:
             return _matches(message.fields, fields)
@@ -287,7 +288,7 @@ class CapturedLogs:
         'succeeded'
         """
         __tracebackhide__ = True
-        name = _name_of(action_type)
+        name = name_of(action_type)
         start, end = start_fields or {}, end_fields or {}
         status, mark = {
             None: (None, PLAIN.unknown),
@@ -387,12 +388,6 @@ def _discard(members: List[Any], member: object) -> None:
         members.remove(member)
 
 
-def _name_of(named: Union[str, MessageType, ActionType]) -> str:
-    if isinstance(named, MessageType):
-        return named.message_type
-    return named.action_type if isinstance(named, ActionType) else named
-
-
 def _names_of(exceptions: _Exceptions) -> Set[str]:
     """Return what the log calls these classes and all their subclasses."""
     classes = [*exceptions] if isinstance(exceptions, tuple) else [exceptions]
@@ -443,10 +438,10 @@ def _expected_types(expected: Any) -> List[str]:
         part, indent = pending.pop()
         if isinstance(part, Mapping) and len(part) == 1:
             [(named, children)] = part.items()
-            lines.append(f"{indent}{_name_of(named)}:")
+            lines.append(f"{indent}{name_of(named)}:")
             pending.extend((child, indent + _INDENT) for child in reversed(children))
         elif indent and isinstance(part, (str, MessageType)):
-            lines.append(f"{indent}{_name_of(part)}")
+            lines.append(f"{indent}{name_of(part)}")
         else:
             msg = f"a tree is a dictionary of one item, from a type to a list, not {part!r}"
             raise TypeError(msg)

@@ -602,7 +602,10 @@ class TestUnused:
 class TestAsync:
     """Tests that are coroutines, whoever runs them."""
 
-    @pytest.mark.parametrize("arguments", [(), ("--eliot-log=session.log",)])
+    @pytest.mark.parametrize(
+        "arguments",
+        [(), pytest.param(("--eliot-log=session.log",), marks=pytest.mark.heavy)],
+    )
     def test_pytest_asyncio_and_anyio(self, session: Session, arguments: Tuple[str, ...]) -> None:
         """They use the fixture like any other test, on asyncio and on Trio."""
         outcomes, text = session.run_apart(
