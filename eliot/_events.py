@@ -16,6 +16,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._later import is_cramped
 from eliot._look import ID, Look, cut, value_text
 from eliot._safe import printable, saferepr
 from eliot._typing import Message
@@ -122,17 +123,23 @@ class Events:
     """
 
     def __init__(self, look: Look, *, gaps: bool = False) -> None:
-        self._look = look
         self._gaps = gaps
-        self._draw = Draw(look, packed=False)
+        self.show_as(look)
         self._tasks: Dict[Any, _Task] = {}
         self._size = 0
+
+    def show_as(self, look: Look) -> None:
+        """Show what comes in another look."""
+        self._look = look
+        self._draw = Draw(look, packed=False)
 
     def text(self, message: Message) -> str:
         """Return the text of a message: one line, or several if it has a traceback."""
         try:
             return self._text(message)
-        except Exception:  # anything may stand where its place should be
+        except Exception as error:  # anything may stand where its place should be
+            if isinstance(error, RecursionError) and is_cramped():
+                raise  # the message comes again
             return cut(printable(saferepr(message)), self._look.width or _ODD, self._look)
 
     def _text(self, message: Message) -> str:

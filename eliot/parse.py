@@ -20,11 +20,7 @@ from typing import (
     cast,
 )
 
-from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
-from eliot._entries import message_entry, top_entry
 from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
-from eliot._inputs import Log, Source
-from eliot._inputs import Problem as Problem  # noqa: PLC0414
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
 from eliot._run import Run
@@ -37,7 +33,12 @@ from eliot._written import WrittenAction, WrittenMessage, copy_of
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
-# As in published Eliot, to the letter; `BadLine` and `read_lines` are public, too.
+    from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
+    from eliot._inputs import Log, Source
+    from eliot._inputs import Problem as Problem  # noqa: PLC0414
+
+# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read` and `read_lines` are
+# public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
 _T = TypeVar("_T")
@@ -195,6 +196,8 @@ class Task:
 
         .. versionadded:: 2.0
         """
+        from eliot._entries import message_entry, top_entry  # late: writers do not need it
+
         source = self._source
         if isinstance(source, dict):
             with _PLANTING:
@@ -297,6 +300,18 @@ class Task:
             return "Task()"
         state = "complete" if self.is_complete() else "incomplete"
         return f"<Task {messages[0][TASK_UUID_FIELD]!r}: {len(messages)} messages, {state}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the tree at the end of a notebook's cell."""
+        from eliot._render import mime_bundle
+
+        return mime_bundle(self)
+
+    def __rich__(self) -> Any:
+        """Show the tree where rich prints the task."""
+        from eliot._render import rich_text
+
+        return rich_text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_task, (self._messages(),)
@@ -564,6 +579,8 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
     .. versionadded:: 2.0
     """
+    from eliot._inputs import Log  # late: writers do not need it
+
     if not sources:
         msg = "read() takes at least one path, pattern or open file."
         raise TypeError(msg)
@@ -573,6 +590,8 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
 
 def _warned(sources: Iterable[Source]) -> Iterator[Task]:
+    from eliot._inputs import Log  # late, as above
+
     count = 0
 
     def warn(problem: Problem) -> None:
@@ -636,3 +655,22 @@ def _clearer(message: Any, error: Exception) -> Exception:
 
 def _number(item: tuple[int, Task]) -> int:
     return item[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Open late what programs that write have no use for."""
+        if name == "Entry":
+            from eliot._entries import Entry
+
+            late: Any = Entry
+        elif name == "Problem":
+            from eliot._inputs import Problem
+
+            late = Problem
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        globals()[name] = late
+        return late
