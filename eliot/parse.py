@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
     from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
-    from eliot._inputs import Log, Source
+    from eliot._inputs import MessageStream, Source
     from eliot._inputs import Problem as Problem  # noqa: PLC0414
 
 # As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read` and `read_lines` are
@@ -198,12 +198,9 @@ class Task:
         """
         from eliot._entries import message_entry, top_entry  # late: writers do not need it
 
-        source = self._source
-        if isinstance(source, dict):
-            with _PLANTING:
-                if self._source is source:
-                    self._known = 1
-                    return message_entry(source)
+        message = self._lone_message()
+        if message is not None:
+            return message_entry(message._logged_dict)
         entry = self._ask(top_entry, None)
         if entry is None:
             msg = "A task without messages has no top."
@@ -606,7 +603,7 @@ def _warned(sources: Iterable[Source]) -> Iterator[Task]:
         warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
-def tasks_of(log: Log, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
+def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
     """Give the tasks of a log; report messages without a place where they are."""
     return Parser.parse_stream(
         log.messages(), lambda message, error: on_problem(log.problem(message, error))
