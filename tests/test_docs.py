@@ -39,7 +39,7 @@ VOLATILE = re.compile(
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
     r"|\b\d\d:\d\d:\d\d\.\d{3}"  # time in trees
-    r"|<?\b\d+(\.\d+)? (µs|ms|%)(?=  |$)"  # duration and share in trees
+    r"|<?\b\d+(\.\d+)? (µs|ms|s|%)(?=  |$)"  # duration and share in trees
 )
 
 
