@@ -101,6 +101,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         text = str(_shown.pop(item))
         if text:
             item.add_report_section(call.when, "eliot log", text)
+    if call.when == "teardown":  # pytest keeps the tests to the end of the session
+        for each in (_captured, _shown):
+            each.pop(item, None)
 
 
 class _Session:
@@ -163,7 +166,7 @@ class _Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """End a phase, and with the last one the test."""
-        if type(report) is pytest.TestReport:  # not of a part of a test
+        if type(report).__name__ == "TestReport":  # not one of a part of a test
             self._log.end_phase(report)
             if report.when == "teardown" and self._logs is not None:
                 self._logs.stop()

@@ -266,6 +266,30 @@ class TestFixture:
 
         assert {"passed": 1} == outcomes
 
+    @pytest.mark.parametrize("arguments", [(), ("--eliot-log=session.log",)])
+    def test_keeps_nothing(self, session: Session, arguments: Tuple[str, ...]) -> None:
+        """What a test has logged is forgotten when it is over."""
+        session.pytester.makeconftest("""
+            from eliot import pytest_plugin
+
+            def pytest_sessionfinish(session):
+                kept = [*pytest_plugin._captured, *pytest_plugin._shown]
+                mine = [each for each in session.items if each in kept]
+                print(len(session.items), "tests, kept:", mine)
+        """)
+        _, text = session.run(
+            """
+            def test_pay(eliot_logs):
+                pay()
+
+            def test_fails(eliot_logs):
+                stumble()
+            """,
+            *arguments,
+        )
+
+        assert "2 tests, kept: []" in text
+
     def test_everywhere(self, session: Session) -> None:
         """A line of the configuration has all tests checked."""
         session.pytester.makeini("[pytest]\nusefixtures = eliot_logs")
