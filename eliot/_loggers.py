@@ -41,8 +41,9 @@ class Logger:
         """
         message = dictionary.copy()
         if serializer is not None:
-            for inspect in tuple(self._inspectors):
-                inspect(message, serializer)
+            if self._inspectors:
+                for inspect in tuple(self._inspectors):
+                    inspect(message, serializer)
             try:
                 within(serializer.serialize, message)
             except Exception as failure:
