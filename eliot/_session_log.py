@@ -39,6 +39,8 @@ _FAILURE = "pytest:failure"
 #: The level of the first message of a task.
 _FIRST = [1]
 
+_ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
+
 #: Where the tasks of a test have gone, by their uuid: a task, and a level in it.
 _Moves = Dict[Any, Tuple[str, List[int]]]
 
@@ -102,15 +104,17 @@ class SessionLog:
         self._outcome = _PASSED
         #: What the phase has raised.
         self.raised: Optional[BaseException] = None
-        # Of this test, and of the one before it, of which a thread may still be at work.
+        # Of tasks that have not ended, and of those that have in this test and in the one before
+        # it: a thread may still be at work.
         self._moves: _Moves = {}
-        self._earlier_moves: _Moves = {}
+        self._ended: _Moves = {}
+        self._ended_before: _Moves = {}
 
     # -- Tests -----------------------------------------------------------------------------------
 
     def begin_test(self, **fields: Any) -> None:
         """Begin a test; one that has not come to its end is left as it is."""
-        self._earlier_moves, self._moves = self._moves, {}
+        self._ended_before, self._ended = self._ended, {}
         self._outcome = _PASSED
         self._test = _Step(self, "pytest:test", None, **fields)
 
@@ -159,7 +163,7 @@ class SessionLog:
     def __call__(self, message: Message) -> None:
         """Write a message where it belongs."""
         uuid, level = message.get(TASK_UUID_FIELD), message.get(TASK_LEVEL_FIELD)
-        move = self._moves.get(uuid) or self._earlier_moves.get(uuid)
+        move = self._moves.get(uuid) or self._ended.get(uuid) or self._ended_before.get(uuid)
         if move is None and level == _FIRST:
             step = self._phase or self._test
             # A forked child would take the same places as its parent.
@@ -171,6 +175,9 @@ class SessionLog:
                     level = []  # a message on its own takes the place itself
         if move is not None and isinstance(level, list):
             task_uuid, place = move
+            if len(level) == 1 and message.get(ACTION_STATUS_FIELD) in _ENDED:
+                self._moves.pop(uuid, None)
+                self._ended[uuid] = move
             level = [*place, *level]
             message = {**message, TASK_UUID_FIELD: task_uuid, TASK_LEVEL_FIELD: level}
         self._destination(message)

@@ -550,6 +550,31 @@ class TestSessionLog:
 
         assert ["pytest:test", "between"] == [top.type for top in session.log()]
 
+    def test_task_of_many_tests(self, session: Session) -> None:
+        """A task stays where it began, however long it takes; so does what comes late."""
+        session.run(
+            """
+            @pytest.fixture(scope="session")
+            def server():
+                with start_action(action_type="server") as action:
+                    yield action
+
+            @pytest.mark.parametrize("number", range(4))
+            def test_pay(server, number):
+                server.log("request")
+                if number == 2:
+                    server.finish()
+                    server.log("late")
+            """,
+            "--eliot-log=session.log",
+        )
+
+        assert [
+            *("    server", "      request", "      request", "      request", "      late"),
+            "      request",
+        ] == [line for line in tree(session.log()[0]) if line.startswith("    ")]
+        assert 4 == len(session.log())
+
     def test_replaces_an_earlier_log(self, session: Session) -> None:
         """The file has one session; its folder is made."""
         for _ in range(2):
