@@ -30,6 +30,8 @@ OPENED_LATE = {
     "json": {"eliot._json_encoder"},
     "parse": {"eliot._entries", "eliot._inputs"},
     "_task": {"eliot._entries", "eliot._render"},
+    # Sessions that use neither the fixture nor the option are not to wait for these.
+    "pytest_plugin": {"eliot._captured", "eliot._session_log"},
 }
 
 #: Optional packages, by room; the room may be missing with them.

@@ -70,7 +70,8 @@ def output(*command: str, folder: Path) -> str:
         command,
         check=False,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        # Not everybody has pytest-asyncio, some versions of which have something to say first.
+        env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
