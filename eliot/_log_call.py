@@ -29,7 +29,8 @@ from eliot._typing import Message
 
 __all__ = ["log_call"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_Decorated = Union[Callable[..., Any], "staticmethod[Any, Any]", "classmethod[Any, Any, Any]"]
+_F = TypeVar("_F", bound=_Decorated)
 _T = TypeVar("_T")
 
 _DESCRIPTION = ("__module__", "__name__", "__qualname__", "__doc__")
@@ -64,7 +65,7 @@ def log_call(
 
 
 def log_call(  # noqa: PLR0913 - each is a setting of its own, and only the first go by position
-    wrapped_function: Optional[Callable[..., Any]] = None,
+    wrapped_function: Optional[_Decorated] = None,
     action_type: Optional[str] = None,
     include_args: Optional[Iterable[str]] = None,
     include_result: bool = True,
