@@ -286,6 +286,28 @@ class TestCall:
             ([3], "outer", "succeeded"),
         ] == outline(log)
 
+    def test_can_add_to_its_action(self, log: Messages) -> None:
+        """What is added to the current action inside comes with the result."""
+
+        @log_call
+        def f() -> int:
+            action = current_action()
+            assert action is not None
+            action.add_success_fields(size=2)
+            return 1
+
+        f()
+
+        assert {"size": 2, "result": 1} == arguments(log[1])
+
+    def test_in_a_place_that_is_visited(self, log: Messages) -> None:
+        """An action that is current for a block has the calls in there."""
+        action = start_action(action_type="outer")
+        with action.context():
+            log_call(lambda: None)()
+
+        assert [[1], [2, 1], [2, 2]] == [message["task_level"] for message in log]
+
     def test_fails(self, log: Messages) -> None:
         """An exception fails the action, and goes on."""
         with pytest.raises(ZeroDivisionError):
@@ -1292,33 +1314,58 @@ class TestPickle:
         assert inspect.signature(logged) == inspect.signature(again)
 
 
+@log_call(fields={"y": lambda args: 1})
+def sync_one(a: int, b: int = 2, **kw: int) -> int:
+    """Do nothing."""
+    return a
+
+
+@log_call(fields={"y": lambda args: 1})
+async def async_one(a: int, b: int = 2, **kw: int) -> int:
+    """Do nothing."""
+    return a
+
+
+@log_call(fields={"y": lambda args: 1})
+def generating_one(a: int, b: int = 2, **kw: int) -> Generator[None, None, int]:
+    """Do nothing."""
+    yield from ()
+    return a
+
+
+def take_the_step(steps: Any) -> None:
+    """Take the only step of a generator or a coroutine."""
+    with suppress(StopIteration):
+        steps.send(None)
+
+
 @pytest.mark.skipif(
     sys.implementation.name == "pypy", reason="there is no limit of frames on this interpreter"
 )
-def test_recursion_limit(log: Messages) -> None:
-    """At whatever depth a function is that can call others, its decorated ones can be called."""
+@pytest.mark.parametrize(
+    ("frames", "function"), [(2, sync_one), (4, async_one), (7, generating_one)]
+)
+def test_recursion_limit(log: Messages, frames: int, function: Any) -> None:
+    """At whatever depth there is room for a few calls, decorated functions can be called."""
+    take = returned if function is sync_one else take_the_step
 
-    @log_call(fields={"y": lambda args: 1})
-    def function(a: int, b: int = 2, **kw: int) -> int:
-        return a
-
-    def helper(depth: int = 1) -> None:
-        if depth:
+    def helper(depth: int) -> None:
+        if depth > 1:
             helper(depth - 1)
         else:
             max(0, depth)
 
-    def descend(frames: int, number: int) -> None:
-        if frames:
-            descend(frames - 1, number)
+    def descend(more: int, number: int) -> None:
+        if more:
+            descend(more - 1, number)
             return
         try:
-            helper()
+            helper(frames)
         except RecursionError:
             return
         possible.append(number)
-        if number == function(number, kw=1):
-            done.append(number)
+        take(function(number, kw=1))
+        done.append(number)
 
     possible: List[int] = []
     done: List[int] = []
