@@ -258,7 +258,7 @@ class TestFields:
     def test_are_fixed(self, log: Messages) -> None:
         """What happens later to the mapping changes nothing."""
         fields = {"x": 1}
-        f = log_call(lambda: None, fields=fields)
+        f: Any = log_call(lambda: None, fields=fields)
         fields["y"] = 2
         f()
 
