@@ -36,6 +36,20 @@ from eliot._written import WrittenAction, WrittenMessage, copy_of
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
+    from eliot._failures import Event as Event  # noqa: PLC0414 - all these are opened late
+    from eliot._failures import Failure as Failure  # noqa: PLC0414
+    from eliot._failures import FailureGroup as FailureGroup  # noqa: PLC0414
+    from eliot._failures import Failures as Failures  # noqa: PLC0414
+    from eliot._failures import Step as Step  # noqa: PLC0414
+    from eliot._failures import failures as failures  # noqa: PLC0414
+    from eliot._profile import ActionProfile as ActionProfile  # noqa: PLC0414
+    from eliot._profile import Change as Change  # noqa: PLC0414
+    from eliot._profile import PathStep as PathStep  # noqa: PLC0414
+    from eliot._profile import Profile as Profile  # noqa: PLC0414
+    from eliot._profile import SlowTask as SlowTask  # noqa: PLC0414
+    from eliot._profile import changes as changes  # noqa: PLC0414
+    from eliot._profile import profile as profile  # noqa: PLC0414
+
 # As in published Eliot, to the letter; `BadLine` and `read_lines` are public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
@@ -588,3 +602,18 @@ def _clearer(message: Any, error: Exception) -> Exception:
 
 def _number(item: tuple[int, Task]) -> int:
     return item[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Open, at their first use, the rooms that answer questions: few programs ask any."""
+        import eliot._failures as failures_room
+        import eliot._profile as profile_room
+
+        for room in (failures_room, profile_room):
+            if name in room.__all__:
+                globals()[name] = late = getattr(room, name)
+                return late
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)

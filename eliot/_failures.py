@@ -1,0 +1,475 @@
+"""Why did it fail? The failures of a log with the way to each of them, equal ones together."""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
+
+from eliot._blame import Story, after, same, time_of, went_on
+from eliot._entries import Entry
+from eliot._fields import EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD
+from eliot._safe import safeunicode
+
+__all__ = ["Event", "Failure", "FailureGroup", "Failures", "Step", "failures"]
+
+#: What an action had to do with a failure.
+RAISED, PASSED, REPLACED, HANDLED = "raised", "passed on", "replaced", "handled"
+
+#: Of the actions that failed after a failure no more are shown.
+_MOST_AFTERWARDS = 10
+
+#: What a step tells apart from its other fields.
+_NOT_SHOWN = (EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD, "duration")
+
+#: Stands in a path for an action of which neither the start nor the end is known.
+_UNKNOWN_TYPE = "?"
+
+
+class Walkable(Protocol):
+    """A task, as far as this room needs to know; `eliot.parse` itself is above."""
+
+    def walk(self) -> Iterator[Entry]:
+        """Give all entries."""
+        ...
+
+
+class Step(NamedTuple):
+    """
+    Describe one action on the way from the top of a task to a failure.
+
+    Attributes:
+        action_type: Its type, None if that is not known.
+        status: `"started"`, `"succeeded"` or `"failed"`, None if that is not known.
+        part: What it had to do with the failure: it `"raised"` the exception, `"passed on"` the
+            same exception, `"replaced"` it by another one, or `"handled"` it; None if it was
+            around all that, or did not end in this log.
+        start: When it began, in seconds since 1970 (UTC), None if that is not known.
+        duration: How long it took, in seconds, None if that is not known.
+        fields: What it began with.
+        end_fields: What it ended with, but for exception, reason, traceback and duration.
+        exception: The class of the exception that it failed with, None if it did not.
+        reason: The text of that exception.
+
+    .. versionadded:: 2.0
+    """
+
+    action_type: Optional[str]
+    status: Optional[str]
+    part: Optional[str]
+    start: Optional[float]
+    duration: Optional[float]
+    fields: Dict[str, Any]
+    end_fields: Dict[str, Any]
+    exception: Optional[str]
+    reason: Optional[str]
+
+
+class Event(NamedTuple):
+    """
+    Describe a message, or an action, that came before or after a failure.
+
+    Attributes:
+        type: Its message type or action type, None if that is not known.
+        status: The status of an action, None for a message.
+        time: When the message was logged, or when the action began, in seconds since 1970 (UTC).
+        duration: How long an action took, in seconds.
+        fields: Those of the message, or those that the action began with.
+        exception: The class of the exception that an action failed with.
+        reason: The text of that exception.
+
+    .. versionadded:: 2.0
+    """
+
+    type: Optional[str]
+    status: Optional[str]
+    time: Optional[float]
+    duration: Optional[float]
+    fields: Dict[str, Any]
+    exception: Optional[str]
+    reason: Optional[str]
+
+
+class Failure(NamedTuple):
+    """
+    Describe one failure and the way to it.
+
+    Attributes:
+        exception: The class of the exception, as text; None for an action that never ended.
+        reason: The text of the exception.
+        task_uuid: The task that it happened in.
+        task_level: The level of the innermost failed action; of a logged traceback that of its
+            message.
+        time: When it happened, in seconds since 1970 (UTC), None if that is not known; for an
+            action that never ended the time of the last that is known of it.
+        handled: Whether an action around it went on.
+        chain: The actions from the top of the task to the innermost one.
+        before: What was logged just before, in order.
+        traceback: The longest traceback that was logged of it, None if there is none.
+        afterwards: Actions of the task that failed later with another exception, or that were
+            cancelled because of this failure; the first ten.
+        afterwards_count: How many of those there are.
+
+    .. versionadded:: 2.0
+    """
+
+    exception: Optional[str]
+    reason: Optional[str]
+    task_uuid: str
+    task_level: Tuple[int, ...]
+    time: Optional[float]
+    handled: bool
+    chain: Tuple[Step, ...]
+    before: Tuple[Event, ...]
+    traceback: Optional[str]
+    afterwards: Tuple[Event, ...]
+    afterwards_count: int
+
+
+class FailureGroup(NamedTuple):
+    """
+    Count failures with the same class of exception on the same way.
+
+    Attributes:
+        exception: The class of the exception, as text; None for actions that never ended.
+        path: The types of the actions from the top of the task to the innermost one. An action
+            directly in one of the same type does not count: recursion has any depth.
+        number: How many there are.
+        handled: How many of them were handled by an action around them, which went on.
+        tasks: In how many tasks they are.
+        first: When the first one happened, in seconds since 1970 (UTC), None if that is not known.
+        last: When the last one happened.
+        example: One of them: the first one, if possible one that nobody handled, and that has a
+            traceback.
+
+    .. versionadded:: 2.0
+    """
+
+    exception: Optional[str]
+    path: Tuple[str, ...]
+    number: int
+    handled: int
+    tasks: int
+    first: Optional[float]
+    last: Optional[float]
+    example: Failure
+
+
+class Failures(NamedTuple):
+    """
+    Hold what went wrong in a log.
+
+    Attributes:
+        failed: Failed actions; first those that nobody handled, of these the most frequent, of
+            these the latest.
+        caught: Exceptions that were logged with their tracebacks, but with which no action failed.
+        unfinished: Actions that had not ended when the log ended, and no unfinished one in them.
+
+    .. versionadded:: 2.0
+    """
+
+    failed: List[FailureGroup]
+    caught: List[FailureGroup]
+    unfinished: List[FailureGroup]
+
+
+def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
+    """
+    Find the failures in tasks, and group equal ones.
+
+    A failure is an action that failed of itself: no failed action in it is to blame. To blame is,
+    of the failed actions directly in it, the one that failed last with the same exception and
+    text: the exception passed through. If there is none, it is the one that failed last, unless
+    another action was begun after that: the exception was replaced by another one. Of a group of
+    exceptions all of them are to blame. Cancellation puts no blame on anybody, and an action that
+    was cancelled while one around it failed is no failure of its own.
+
+    Args:
+        tasks: The tasks, as from `read`. Each is looked at once, and not kept.
+        before: How many messages and actions before each example are told.
+
+    Returns:
+        The failures as plain data. The memory needed depends on the number of different ones.
+
+    >>> from eliot.parse import Parser, failures
+    >>> log = [
+    ...     {"task_level": [1], "action_type": "serve", "action_status": "started"},
+    ...     {"task_level": [2, 1], "action_type": "load", "action_status": "started"},
+    ...     {"task_level": [2, 2], "action_type": "load", "action_status": "failed",
+    ...      "exception": "builtins.OSError", "reason": "disk on fire"},
+    ...     {"task_level": [3], "action_type": "serve", "action_status": "succeeded"},
+    ... ]
+    >>> tasks = Parser.parse_stream({"task_uuid": "u", "timestamp": 1.0, **m} for m in log)
+    >>> [group] = failures(tasks).failed
+    >>> group.exception, group.path, group.number, group.handled
+    ('builtins.OSError', ('serve', 'load'), 1, 1)
+    >>> [step.part for step in group.example.chain]
+    ['handled', 'raised']
+
+    .. versionadded:: 2.0
+    """
+    failed, caught, unfinished = _Groups(), _Groups(), _Groups()
+    for task in tasks:
+        story = Story(task.walk())
+        views = _Views(before)
+        for origin in story.origins():
+            failed.add(_failed(story, origin, views))
+        for message in story.loose():
+            caught.add(_caught(message, views))
+        for action in story.unfinished():
+            unfinished.add(_unfinished(action, views))
+    return Failures(failed.sorted(), caught.sorted(), unfinished.sorted())
+
+
+class _Case(NamedTuple):
+    """One failure, as far as it is to be counted; the rest is made of those that are shown."""
+
+    exception: Optional[str]
+    #: The innermost action.
+    action: Optional[Entry]
+    task_uuid: str
+    time: Optional[float]
+    handled: bool
+    traceback: Optional[str]
+    make: Callable[[_Case], Failure]
+
+    def rank(self) -> Tuple[bool, bool]:
+        """Tell how good an example it is."""
+        return not self.handled, self.traceback is not None
+
+
+class _Group:
+    """What is known so far of equal failures."""
+
+    __slots__ = ("example", "first", "handled", "last", "number", "rank", "task_uuid", "tasks")
+
+    def __init__(self, case: _Case) -> None:
+        self.number = self.handled = 0
+        self.task_uuid: Optional[str] = None
+        self.tasks = 0
+        self.first: Optional[float] = None
+        self.last: Optional[float] = None
+        self.example = case.make(case)
+        self.rank = case.rank()
+
+    def add(self, case: _Case) -> None:
+        """Count one more."""
+        self.number += 1
+        self.handled += case.handled
+        if self.task_uuid != case.task_uuid:  # tasks come one by one
+            self.task_uuid = case.task_uuid
+            self.tasks += 1
+        time = case.time
+        if time is not None:
+            self.first = time if self.first is None else min(self.first, time)
+            self.last = time if self.last is None else max(self.last, time)
+        if case.rank() > self.rank:
+            self.example, self.rank = case.make(case), case.rank()
+
+
+class _Groups:
+    """Equal failures, by class of exception and path."""
+
+    def __init__(self) -> None:
+        self.groups: Dict[Tuple[Optional[str], Tuple[str, ...]], _Group] = {}
+
+    def add(self, case: _Case) -> None:
+        """Count one more."""
+        key = case.exception, _path(case.action)
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = _Group(case)
+        group.add(case)
+
+    def sorted(self) -> List[FailureGroup]:
+        """Return the groups: those with failures that nobody handled first, then the largest."""
+        groups = [
+            FailureGroup(*key, g.number, g.handled, g.tasks, g.first, g.last, g.example)
+            for key, g in self.groups.items()
+        ]
+        return sorted(groups, key=_importance)
+
+
+def _importance(group: FailureGroup) -> Tuple[Any, ...]:
+    settled = group.handled == group.number
+    return settled, -group.number, -(group.last or 0.0), group.exception or "", group.path
+
+
+def _path(action: Optional[Entry]) -> Tuple[str, ...]:
+    """Name the actions from the top to this one, repetitions once."""
+    names: List[str] = []
+    while action is not None:
+        name = action.type or _UNKNOWN_TYPE
+        if not names or names[-1] != name:
+            names.append(name)
+        action = action.parent
+    return tuple(reversed(names))
+
+
+def _failed(story: Story, origin: Entry, views: _Views) -> _Case:
+    way, around = story.way_up(origin)
+    told = story.told(origin)
+    texts = [message.fields[TRACEBACK_FIELD] for message in told]
+    texts += [action.end_fields.get(TRACEBACK_FIELD, "") for action in way]
+    traceback = max(map(safeunicode, texts), key=len) or None
+    handler = around if around is not None and went_on(around, way[-1]) else None
+
+    def make(case: _Case) -> Failure:
+        parts = {id(action): PASSED if same(action, origin) else REPLACED for action in way}
+        parts[id(origin)] = RAISED
+        if handler is not None:
+            parts[id(handler)] = HANDLED
+        later = story.afterwards(origin)
+        return Failure(
+            origin.exception,
+            origin.reason,
+            origin.task_uuid,
+            origin.level,
+            case.time,
+            case.handled,
+            _chain(origin, parts),
+            views.before(origin, told),
+            case.traceback,
+            tuple(map(_event, later[:_MOST_AFTERWARDS])),
+            len(later),
+        )
+
+    time, uuid = time_of(origin), origin.task_uuid
+    return _Case(origin.exception, origin, uuid, time, handler is not None, traceback, make)
+
+
+def _caught(message: Entry, views: _Views) -> _Case:
+    def make(case: _Case) -> Failure:
+        return Failure(
+            message.exception,
+            message.reason,
+            message.task_uuid,
+            message.level,
+            case.time,
+            case.handled,
+            _chain(message.parent, {}),
+            views.before(message, [message]),
+            case.traceback,
+            (),
+            0,
+        )
+
+    traceback, uuid = safeunicode(message.fields[TRACEBACK_FIELD]), message.task_uuid
+    return _Case(message.exception, message.parent, uuid, message.start, True, traceback, make)  # noqa: FBT003 - a tuple
+
+
+def _unfinished(action: Entry, views: _Views) -> _Case:
+    def make(case: _Case) -> Failure:
+        return Failure(
+            None,
+            None,
+            action.task_uuid,
+            action.level,
+            case.time,
+            case.handled,
+            _chain(action, {}),
+            views.before(action, ()),
+            None,
+            (),
+            0,
+        )
+
+    known = [time for time in map(time_of, action.children) if time is not None]
+    time = max(known, default=action.start)
+    return _Case(None, action, action.task_uuid, time, False, None, make)  # noqa: FBT003 - a tuple
+
+
+class _Views:
+    """What was logged before something in one task."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        #: What is in actions that were looked into, by the identity of their entries.
+        self.inside: Dict[int, List[Entry]] = {}
+
+    def _children(self, action: Entry) -> List[Entry]:
+        children = self.inside.get(id(action))
+        if children is None:
+            children = self.inside[id(action)] = action.children
+        return children
+
+    def before(self, entry: Entry, but: Sequence[Entry]) -> Tuple[Event, ...]:
+        """Tell what was logged last before the end of an action: in it, then around it."""
+        until, packed = entry.end, [message._start for message in but]
+        found: List[Event] = []
+        siblings = self._children(entry)
+        number = len(siblings)
+        while len(found) < self.most:
+            if number:
+                number -= 1
+                child = siblings[number]
+                if (
+                    child.kind != "missing"
+                    and not after(child.start, until)
+                    and not any(child._start is one for one in packed)
+                ):
+                    found.append(_event(child))
+            elif entry.parent is not None:
+                siblings = self._children(entry.parent)
+                number = _position(siblings, entry._number)
+                entry = entry.parent
+            else:
+                break
+        return tuple(reversed(found))
+
+
+def _position(children: List[Entry], number: int) -> int:
+    """Find the child with that last number of its level; there is one."""
+    low, high = 0, len(children) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if children[middle]._number < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _chain(action: Optional[Entry], parts: Mapping[int, str]) -> Tuple[Step, ...]:
+    steps: List[Step] = []
+    while action is not None:
+        end_fields = {n: v for n, v in action.end_fields.items() if n not in _NOT_SHOWN}
+        steps.append(
+            Step(
+                action.type,
+                action.status,
+                parts.get(id(action)),
+                action.start,
+                action.duration,
+                action.fields,
+                end_fields,
+                action.exception,
+                action.reason,
+            )
+        )
+        action = action.parent
+    return tuple(reversed(steps))
+
+
+def _event(entry: Entry) -> Event:
+    fields = entry.fields
+    fields.pop(TRACEBACK_FIELD, None)  # it takes many lines
+    return Event(
+        entry.type, entry.status, entry.start, entry.duration, fields, *_exception_of(entry)
+    )
+
+
+def _exception_of(entry: Entry) -> Tuple[Optional[str], Optional[str]]:
+    """Return the exception of an action; that of a message is among its fields."""
+    return (None, None) if entry.kind == "message" else (entry.exception, entry.reason)
