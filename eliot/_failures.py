@@ -82,6 +82,7 @@ class Event(NamedTuple):
 
     Attributes:
         type: Its message type or action type, None if that is not known.
+        depth: How many actions are around it.
         status: The status of an action, None for a message.
         time: When the message was logged, or when the action began, in seconds since 1970 (UTC).
         duration: How long an action took, in seconds.
@@ -93,6 +94,7 @@ class Event(NamedTuple):
     """
 
     type: Optional[str]
+    depth: int
     status: Optional[str]
     time: Optional[float]
     duration: Optional[float]
@@ -463,13 +465,17 @@ def _chain(action: Optional[Entry], parts: Mapping[int, str]) -> Tuple[Step, ...
 
 
 def _event(entry: Entry) -> Event:
-    fields = entry.fields
-    fields.pop(TRACEBACK_FIELD, None)  # it takes many lines
+    fields, exception, reason = entry.fields, entry.exception, entry.reason
+    if entry.kind == "message":
+        exception = reason = None  # they are among its fields
+        fields.pop(TRACEBACK_FIELD, None)  # it takes many lines
     return Event(
-        entry.type, entry.status, entry.start, entry.duration, fields, *_exception_of(entry)
+        entry.type,
+        entry.depth,
+        entry.status,
+        entry.start,
+        entry.duration,
+        fields,
+        exception,
+        reason,
     )
-
-
-def _exception_of(entry: Entry) -> Tuple[Optional[str], Optional[str]]:
-    """Return the exception of an action; that of a message is among its fields."""
-    return (None, None) if entry.kind == "message" else (entry.exception, entry.reason)
