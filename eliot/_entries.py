@@ -81,7 +81,7 @@ class Entry:
     #: How many places in a row are missing; 1 for what is there.
     count: int
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - by position, since that is faster
         self,
         kind: str,
         task_uuid: str,

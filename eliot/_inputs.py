@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from glob import glob, has_magic
 from heapq import heappop, heappush, heapreplace
 from typing import IO, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
@@ -130,10 +131,8 @@ class _Part:
     def position(self) -> int:
         """How many bytes of the file were read."""
         if self._descriptor >= 0:
-            try:
+            with suppress(OSError):  # it may just have been closed
                 self._read = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-            except OSError:  # it has just been closed
-                pass
         return self._read
 
     def begins(self) -> float:
@@ -232,7 +231,9 @@ class Log:
             yield _Part(safeunicode(getattr(source, "name", "<file>")), None, source)
             return
         name = os.fspath(source)
-        if name == STDIN:
+        if name == STDIN and sys.stdin is None:
+            self._refuse("<stdin>", "there is no standard input")
+        elif name == STDIN:
             yield _Part("<stdin>", None, sys.stdin)
         elif os.path.isdir(name):
             self._refuse(name, f"a directory; its files are {os.path.join(name, '*')!r}")

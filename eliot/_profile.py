@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from heapq import heappush, heappushpop
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple, cast
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
 
 from eliot._entries import Entry
 from eliot._fields import FAILED_STATUS, STARTED_STATUS
-from eliot._safe import saferepr
+from eliot._safe import saferepr, safeunicode
 
 __all__ = [
     "ActionProfile",
@@ -26,7 +26,7 @@ __all__ = [
 _SLACK, _DRIFT = 50e-6, 0.001
 
 #: With fewer actions than this a change says little.
-FEW = 10
+_FEW = 10
 
 
 class Walkable(Protocol):
@@ -123,12 +123,14 @@ class Profile(NamedTuple):
     Hold where the time of a log went.
 
     Attributes:
+        tasks: How many tasks with actions there are.
         actions: One for each type of action, most self time first.
         slowest: The tasks that took longest, the longest first.
 
     .. versionadded:: 2.0
     """
 
+    tasks: int
     actions: List[ActionProfile]
     slowest: List[SlowTask]
 
@@ -142,9 +144,9 @@ class Change(NamedTuple):
         by: The value of the field that was asked for.
         old: Their profile in the old log, None if it has none.
         new: Their profile in the new log, None if it has none.
-        added: By how much the mean self time is longer in the new log, times their number there:
-            what the change costs. 0 if there are none in one of the logs.
-        few: Whether one of the logs has fewer than ten, so that the change may be an accident.
+        added: How much more self time there is for each task of the log: because they take longer,
+            or because there are more of them. Negative if there is less.
+        few: Whether a log that has some has fewer than ten, so that this may be an accident.
 
     .. versionadded:: 2.0
     """
@@ -199,8 +201,12 @@ def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 
     """
     collected: Dict[Any, _Actions] = {}
     longest: List[Tuple[float, int, Entry]] = []
-    for number, task in enumerate(tasks):
+    number = 0
+    for task in tasks:
         top = task.top()
+        if top.kind != "action":
+            continue
+        number += 1
         _Walk(collected, by).through(top.walk())
         duration = top.duration
         if duration is not None and top.start is not None:
@@ -211,8 +217,9 @@ def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 
             elif slowest:
                 heappushpop(longest, item)
     actions = [found.profile() for found in collected.values()]
-    actions.sort(key=lambda action: (-action.self_time, action.action_type or "", str(action.by)))
-    return Profile(actions, [_slow_task(top) for _, _, top in sorted(longest, reverse=True)])
+    actions.sort(key=lambda action: (-action.self_time, *_name(action)))
+    longest.sort(reverse=True)
+    return Profile(number, actions, [_slow_task(top) for _, _, top in longest])
 
 
 def changes(old: Profile, new: Profile) -> List[Change]:
@@ -224,7 +231,7 @@ def changes(old: Profile, new: Profile) -> List[Change]:
         new: What it says now, with the same field *by*.
 
     Returns:
-        One change for each type of action, what costs most first: see `Change.added`.
+        One change for each type of action, what adds most to the time of a task first.
 
     >>> from eliot.parse import Parser, changes, profile
     >>> def log(end):
@@ -238,22 +245,23 @@ def changes(old: Profile, new: Profile) -> List[Change]:
     .. versionadded:: 2.0
     """
     before = {_key(action.action_type, action.by): action for action in old.actions}
-    found = [
-        _change(before.pop(_key(action.action_type, action.by), None), action)
-        for action in new.actions
+    pairs: List[Tuple[Optional[ActionProfile], Optional[ActionProfile]]] = [
+        (before.pop(_key(action.action_type, action.by), None), action) for action in new.actions
     ]
-    found.extend(_change(action, None) for action in before.values())
-    found.sort(key=lambda change: (-change.added, change.action_type or "", str(change.by)))
-    return found
+    pairs.extend((action, None) for action in before.values())
+    found = []
+    for one, two in pairs:
+        known = [action for action in (one, two) if action is not None]
+        spent = 0.0 if one is None else one.self_time / old.tasks
+        spends = 0.0 if two is None else two.self_time / new.tasks
+        few = min(action.number for action in known) < _FEW
+        action_type, by = known[0].action_type, known[0].by
+        found.append(Change(action_type, by, one, two, spends - spent, few))
+    return sorted(found, key=lambda change: (-change.added, *_name(change)))
 
 
-def _change(old: Optional[ActionProfile], new: Optional[ActionProfile]) -> Change:
-    one = cast("ActionProfile", new or old)
-    added = 0.0
-    if old is not None and new is not None and old.number and new.number:
-        added = (new.self_time / new.number - old.self_time / old.number) * new.number
-    few = min(0 if p is None else p.number for p in (old, new)) < FEW
-    return Change(one.action_type, one.by, old, new, added, few)
+def _name(item: Union[ActionProfile, Change]) -> Tuple[str, str]:
+    return item.action_type or "", safeunicode(item.by)
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float:

@@ -6,56 +6,60 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Any, List, Optional
+from contextlib import suppress
+from typing import IO, Any, Callable, List, Optional
 
 __all__ = ["Output"]
 
-#: What output consists of besides ASCII, for the question whether it can be shown.
-_SYMBOLS = "├─│└▶✓✗×…▁█"
+#: What answers consist of, besides ASCII, where it can be shown.
+_SYMBOLS = "├─│└╰▶✓✗×…▁▂▃▄▅▆▇█"
 
 
 class Output:
     """
-    Write text to standard output as it can be shown there: the file for commands, and for rich.
+    Write text to standard output as it can be shown there; rich can have it as its file, too.
+
+    At a terminal, what is longer than the screen goes to a pager: that of the variable PAGER, or
+    `less`. So the first screenful is held back until there is more, or no more.
 
     Args:
         color: `"auto"`, `"always"` or `"never"`.
         ascii_only: Whether nothing but ASCII is wanted, whatever could be shown.
-        pager: Whether a pager may show what is longer than the screen.
+        pager: Whether a pager may be used.
     """
 
     def __init__(self, color: str, *, ascii_only: bool, pager: bool) -> None:
         self._stdout: Any = sys.stdout
+        #: Whether it is a terminal.
         self.terminal = bool(self._stdout.isatty())
-        self.encoding = (
-            "ascii" if ascii_only else getattr(self._stdout, "encoding", None) or "ascii"
-        )
+        self.encoding = self._stdout.encoding or "ascii"
+        #: Whether nothing but ASCII can, or may, be shown. Text is escaped then, symbols are not.
         self.ascii = ascii_only or not _can_show(self.encoding)
         if self.ascii:
             self.encoding = "ascii"
-        if hasattr(self._stdout, "reconfigure"):
-            self._stdout.reconfigure(encoding=self.encoding, errors="backslashreplace")
-        dumb = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        self.color = color == "always" or (color == "auto" and self.terminal and not dumb)
-        size = shutil.get_terminal_size()
+        self._stdout.reconfigure(encoding=self.encoding, errors="backslashreplace")
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        #: Whether colours are wanted.
+        self.color = color == "always" or (color == "auto" and self.terminal and not plain)
+        columns, lines = shutil.get_terminal_size()
         #: How many columns there are; None if lines may have any length.
         self.width: Optional[int] = None
         if self.terminal or os.environ.get("COLUMNS", "").isdigit():
-            self.width = size.columns
+            self.width = columns
         self._held: Optional[List[str]] = [] if pager and self.terminal else None
-        self._room = size.lines - 1
+        self._room = lines - 1
         self._pager: Optional[subprocess.Popen[bytes]] = None
-        #: Is called before anything is written.
-        self.before_writing: Any = None
+        self._to_pager: Optional[IO[bytes]] = None
+        #: Is called before anything is written to a terminal.
+        self.before_writing: Callable[[], object] = _nothing
 
     def write(self, text: str) -> int:
-        """Write text; what may have to go to a pager is held back at first."""
-        if self.before_writing is not None:
-            self.before_writing()
-        if self._pager is not None:
-            assert self._pager.stdin is not None
-            self._pager.stdin.write(text.encode(self.encoding, "backslashreplace"))
+        """Write text."""
+        if self._to_pager is not None:
+            self._to_pager.write(text.encode(self.encoding, "backslashreplace"))
         elif self._held is None:
+            if self.terminal:
+                self.before_writing()
             self._stdout.write(text)
         else:
             self._held.append(text)
@@ -64,25 +68,34 @@ class Output:
                 self._start_pager()
         return len(text)
 
+    def note(self, text: str) -> None:
+        """Write what is no answer: to standard error, or to the pager that has the screen."""
+        if (self._to_pager or self._held) and sys.stderr.isatty():
+            self.write(text)
+        else:
+            if self.terminal:
+                self.flush()
+            sys.stderr.write(text)
+
     def _start_pager(self) -> None:
+        self.before_writing()
         held, self._held = self._held, None
         command = os.environ.get("PAGER", "less")
-        environment = {"LESS": "FRX", "LV": "-c", **os.environ}
-        if command and command != "cat":
-            try:
-                self._pager = subprocess.Popen(
-                    command, shell=True, stdin=subprocess.PIPE, env=environment
-                )
-            except OSError:
-                pass
+        if command not in ("", "cat") and shutil.which(command.split()[0]):
+            self._pager = subprocess.Popen(  # noqa: S602 - the user's own command
+                command,
+                shell=True,
+                stdin=subprocess.PIPE,
+                env={"LESS": "FRX", "LV": "-c", **os.environ},
+            )
+            self._to_pager = self._pager.stdin
         for text in held or ():
             self.write(text)
 
     def flush(self) -> None:
         """Show what was written, unless it is held back."""
-        if self._pager is not None:
-            assert self._pager.stdin is not None
-            self._pager.stdin.flush()
+        if self._to_pager is not None:
+            self._to_pager.flush()
         elif self._held is None:
             self._stdout.flush()
 
@@ -94,15 +107,18 @@ class Output:
         """Write all that was held back, and wait for the reader to leave the pager."""
         held, self._held = self._held, None
         for text in held or ():
-            self._stdout.write(text)
-        if self._pager is not None:
-            assert self._pager.stdin is not None
-            try:
-                self._pager.stdin.close()
-            except BrokenPipeError:
-                pass
-            self._pager.wait()
+            self.write(text)
+        if self._pager is not None and self._to_pager is not None:
+            with suppress(BrokenPipeError):
+                self._to_pager.close()
+            while self._pager.returncode is None:
+                with suppress(KeyboardInterrupt):  # it is the pager's
+                    self._pager.wait()
         self._stdout.flush()
+
+
+def _nothing() -> None:
+    """Do it."""
 
 
 def _can_show(encoding: str) -> bool:

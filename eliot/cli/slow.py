@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tu
 import click
 
 from eliot._inputs import Log
-from eliot._look import Line, Look, duration_text, share_text, value_text
+from eliot._look import Look, duration_text, fields_text, share_text, value_text
 from eliot._safe import printable
 from eliot.cli._options import Session, log_command
 from eliot.parse import ActionProfile, Change, PathStep, Profile, SlowTask, changes, profile
@@ -90,14 +90,235 @@ def slow(  # noqa: PLR0913 - these are its options
     Below are the critical paths of the slowest tasks: what each waited for, from its end backwards.
     Only these actions need to be faster for the task to be faster.
 
-    With --against the rows tell what changed since an older log. COST is by how much the mean self
-    time is longer now, times the number of actions: what the change costs in the newer log.
+    With --against the rows tell what changed since an older log. ADDED is how much more self time
+    there is now for each task: because the actions take longer, or because there are more of them.
     """
     new = profile(session.tasks(), by, slowest)
     session.found = bool(new.actions)
-    answer = _Answer(session, by)
-    if against is not None:
-        old = profile(session.selected(Log((against,), session.report)), by, 0)
-        answer.compare(changes(old, new), top)
-    else:
-        answer.show(new, sort, top)
+    answer = _Answer(session, by, top)
+    if against is None:
+        answer.show(new, sort)
+        return
+    log = Log((against,), session.report)
+    old = profile(session.selected(log), by, 0)
+    session.log.unreadable += log.unreadable
+    session.found = bool(new.actions or old.actions)
+    answer.compare(old, new)
+
+
+class _Column(NamedTuple):
+    """One column of a table."""
+
+    name: str
+    cells: List[str]
+    #: Those with a higher number are left out first where there is too little room; 0 stays.
+    spare: int = 0
+    style: str = ""
+    left: bool = False
+
+
+class _Answer:
+    """What is to be said, as tables for people or as JSON for programs."""
+
+    def __init__(self, session: Session, by: str | None, top: int) -> None:
+        self.session = session
+        self.by = by
+        self.top = top
+        output = session.output
+        self.look = Look(unicode=not output.ascii, color=output.color, width=output.width)
+
+    def show(self, found: Profile, sort: str) -> None:
+        """Show a profile."""
+        # Those that are equal stay in the order of their self times.
+        actions = sorted(found.actions, key=_SORTINGS[sort], reverse=True)
+        shown = actions[: self.top or None]
+        if self.session.json:
+            for action in shown:
+                self.session.write_json({"kind": "action", **action._asdict()})
+            for task in found.slowest:
+                path = [step._asdict() for step in task.path]
+                self.session.write_json({"kind": "task", **task._asdict(), "path": path})
+            return
+        number = sum(action.number + action.unfinished for action in actions)
+        types = len({action.action_type for action in actions})
+        self._say(
+            f"{number:,} actions of {types:,} types in {found.tasks:,} tasks"
+        )
+        if not actions:
+            return
+        whole = sum(action.self_time for action in actions)
+        time = self._time
+        columns = [
+            *self._names(shown),
+            _Column("NUMBER", [f"{action.number:,}" for action in shown]),
+            _Column("FAILED", [f"{action.failed:,}" for action in shown], style="red"),
+            _Column("NOT ENDED", [f"{action.unfinished:,}" for action in shown], style="yellow"),
+            _Column("TOTAL", [time(action.total) for action in shown], 4),
+            _Column("SELF", [time(action.self_time) for action in shown], style="bold"),
+            _Column("", [share_text(action.self_time, whole) for action in shown], 1),
+            _Column("MEAN", [time(action.mean) for action in shown], 7),
+            _Column("P50", [time(action.p50) for action in shown], 5),
+            _Column("P95", [time(action.p95) for action in shown], 2),
+            _Column("P99", [time(action.p99) for action in shown], 6),
+            _Column("MAX", [time(action.max) for action in shown]),
+            _Column("TASK", [printable(action.max_task or "")[:_UUID] for action in shown], 3),
+        ]
+        self._table([column for column in columns if set(column.cells) != {"0"}])
+        self._more(len(actions) - len(shown))
+        for task in found.slowest:
+            self._say("")
+            for line in self._path(task):
+                self._say(line)
+
+    def compare(self, old: Profile, new: Profile) -> None:
+        """Show what changed."""
+        found = changes(old, new)
+        shown = found[: self.top or None]
+        if self.session.json:
+            for change in shown:
+                sides = {
+                    "old": change.old and change.old._asdict(),
+                    "new": change.new and change.new._asdict(),
+                }
+                self.session.write_json({"kind": "change", **change._asdict(), **sides})
+            return
+        self._say(f"{old.tasks:,} tasks before, {new.tasks:,} now")
+        if not found:
+            return
+        pairs = [(change.old, change.new) for change in shown]
+        self._table(
+            [
+                *self._names(shown),
+                _Column("ADDED", [self._signed(change.added) for change in shown], style="bold"),
+                *self._sides("NUMBER", [_both(pair, _number) for pair in pairs], 2),
+                *self._sides("MEAN", [_both(pair, self._mean) for pair in pairs], 1),
+                _Column("CHANGE", [self._changed(*pair) for pair in pairs]),
+                _Column("", [_relative(*pair) for pair in pairs]),
+                *self._sides("P95", [_both(pair, self._p95) for pair in pairs], 3),
+                _Column("NOTE", [_note(change) for change in shown], style="dim", left=True),
+            ]
+        )
+        self._more(len(found) - len(shown))
+
+    def _say(self, line: str) -> None:
+        self.session.write(f"{line}\n")
+
+    def _more(self, number: int) -> None:
+        if number:
+            self._say(f"{self.look.dim}and {number:,} more: --top 0{self.look.plain}")
+
+    def _time(self, seconds: float) -> str:
+        return duration_text(seconds, self.look)
+
+    def _signed(self, seconds: float) -> str:
+        return f"{'-' if seconds < 0 else '+'}{self._time(abs(seconds))}"
+
+    def _mean(self, action: ActionProfile) -> str:
+        return self._time(action.mean)
+
+    def _p95(self, action: ActionProfile) -> str:
+        return self._time(action.p95)
+
+    def _changed(self, old: ActionProfile | None, new: ActionProfile | None) -> str:
+        return "" if old is None or new is None else self._signed(new.mean - old.mean)
+
+    def _names(self, shown: Sequence[ActionProfile | Change]) -> Iterator[_Column]:
+        names = ["(unknown)" if s.action_type is None else s.action_type for s in shown]
+        yield _Column("ACTION", list(map(printable, names)), left=True)
+        if self.by is not None:
+            values = ["" if item.by is None else value_text(item.by) for item in shown]
+            yield _Column(printable(self.by), values, left=True)
+
+    def _sides(self, name: str, sides: List[Tuple[str, str]], spare: int) -> List[_Column]:
+        old, new = [one for one, _ in sides], [two for _, two in sides]
+        return [_Column(f"OLD {name}", old, spare), _Column(f"NEW {name}", new, spare)]
+
+    def _table(self, columns: List[_Column]) -> None:
+        """Show a table; where there is too little room, columns that are wanted less are left out."""
+        from rich.table import Table
+        from rich.text import Text
+
+        console, width = self.session.console, self.session.output.width
+        while True:
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+            for column in columns:
+                table.add_column(
+                    Text(column.name),
+                    style=column.style,
+                    justify="left" if column.left else "right",
+                    overflow="fold",
+                    no_wrap=not column.left,
+                )
+            for cells in zip(*(column.cells for column in columns)):
+                table.add_row(*map(Text, cells))
+            needed = console.measure(table, options=console.options.update(width=10_000)).maximum
+            spare = max(columns, key=lambda column: column.spare)
+            if width is None or needed <= width or not spare.spare:
+                break
+            columns = [column for column in columns if column.spare != spare.spare]
+        console.width = needed if width is None else width
+        console.print(table)
+
+    def _path(self, task: SlowTask) -> Iterator[str]:
+        """Draw the critical path of a task."""
+        look = self.look
+        name = "(unknown)" if task.action_type is None else printable(task.action_type)
+        yield (
+            f"{look.bold}Critical path of {name}, {self._time(task.duration)}{look.plain}, "
+            f"{look.date(task.start)}, task {printable(task.task_uuid)}"
+        )
+        steps = _worth_showing(task)
+        times = [self._time(step.seconds) for step in steps]
+        width = max(map(len, times))
+        for step, time in zip(steps, times):
+            share = share_text(step.seconds, task.duration)
+            start = f"{time:>{width}}  {share:>5}  {look.stem(step.depth, look.last)}"
+            name = "(unknown)" if step.action_type is None else printable(step.action_type)
+            number = f" {look.times} {step.number:,}" if step.number > 1 else ""
+            room = None if look.width is None else look.width - len(f"{start}{name}{number}") - 2
+            # What many actions began with nobody wants to know of one of them.
+            fields = "" if number else fields_text(step.fields, look, room)
+            yield f"{start}{look.bold}{name}{look.plain}{number}  {fields}".rstrip()
+        left_out = len(task.path) - len(steps)
+        if left_out:
+            rest = task.duration - sum(step.seconds for step in steps)
+            yield f"{look.dim}{self._time(max(rest, 0.0))} in {left_out:,} more steps{look.plain}"
+
+
+def _both(
+    pair: Tuple[ActionProfile | None, ActionProfile | None], text: Callable[[ActionProfile], str]
+) -> Tuple[str, str]:
+    one, two = pair
+    return "" if one is None else text(one), "" if two is None else text(two)
+
+
+def _number(action: ActionProfile) -> str:
+    return f"{action.number:,}"
+
+
+def _relative(old: ActionProfile | None, new: ActionProfile | None) -> str:
+    if old is None or new is None or not old.mean:
+        return ""
+    return f"{(new.mean / old.mean - 1) * 100:+,.0f} %"
+
+
+def _note(change: Change) -> str:
+    if change.old is None:
+        return "new"
+    if change.new is None:
+        return "gone"
+    return "few: may be chance" if change.few else ""
+
+
+def _worth_showing(task: SlowTask) -> List[PathStep]:
+    """Choose the steps that take much of a path, and those around them."""
+    limit = task.duration * _LITTLE
+    longest = sorted((step.seconds for step in task.path), reverse=True)[:_STEPS]
+    limit = max(limit, longest[-1])
+    shown, depth = [], 0
+    for step in reversed(task.path):
+        # Those around come before those in them.
+        if step.seconds >= limit or step.depth < depth or not step.depth:
+            shown.append(step)
+            depth = step.depth
+    return shown[::-1]

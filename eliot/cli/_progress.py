@@ -1,0 +1,57 @@
+"""Progress on standard error, while a log is read by somebody who waits for it at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from threading import Event, Thread
+from typing import Optional
+
+from eliot._inputs import Log
+
+__all__ = ["Progress"]
+
+#: Work that takes no longer than this, in seconds, shows no progress.
+_PATIENCE = 0.5
+_INTERVAL = 0.1
+
+
+class Progress:
+    """
+    Show how much of a log was read, once that takes long; it is gone when all is done.
+
+    A thread looks at how far the files were read, so reading itself costs nothing.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._done = Event()
+        self._thread: Optional[Thread] = None
+        if log.size and sys.stderr is not None and sys.stderr.isatty():
+            self._thread = Thread(target=self._show, name="eliot-progress", daemon=True)
+            self._thread.start()
+
+    def _show(self) -> None:
+        if self._done.wait(_PATIENCE):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = "reading", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=self._log.size)
+            while not self._done.wait(_INTERVAL):
+                bar.update(task, completed=self._log.position)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the progress away, for something else is to be shown."""
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
