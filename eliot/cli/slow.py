@@ -141,9 +141,7 @@ class _Answer:
             return
         number = sum(action.number + action.unfinished for action in actions)
         types = len({action.action_type for action in actions})
-        self._say(
-            f"{number:,} actions of {types:,} types in {found.tasks:,} tasks"
-        )
+        self._say(f"{number:,} actions of {types:,} types in {found.tasks:,} tasks")
         if not actions:
             return
         whole = sum(action.self_time for action in actions)
