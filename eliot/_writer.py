@@ -7,7 +7,7 @@ import sys
 import time
 from threading import Thread
 from types import TracebackType
-from typing import Any, Optional, Set, Type, TypeVar
+from typing import Any, List, Optional, Set, Type, TypeVar
 
 from eliot._backlog import Backlog
 from eliot._fork import renew_in_child
