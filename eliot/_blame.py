@@ -38,6 +38,7 @@ class Story:
         self._cancelled: Dict[int, List[Entry]] = {}
         self._told: Dict[int, List[Entry]] = {}
         self._loose: List[Entry] = []
+        self._timed: List[Tuple[Optional[float], Tuple[Optional[str], Optional[str]], Entry]] = []
         self._blame()
         self._listen()
 
@@ -103,12 +104,10 @@ class Story:
 
     def afterwards(self, origin: Entry) -> List[Entry]:
         """Return actions that were cancelled with a failed one, or failed later otherwise."""
+        if not self._timed:  # each failure is compared with all others
+            self._timed = [(time_of(o), (o.exception, o.reason), o) for o in self._origins]
         when, own = time_of(origin), (origin.exception, origin.reason)
-        later = [
-            other
-            for other in self._origins
-            if after(time_of(other), when) and (other.exception, other.reason) != own
-        ]
+        later = [o for time, key, o in self._timed if after(time, when) and key != own]
         return self._cancelled.get(id(origin), []) + sorted(later, key=_time_key)
 
     def unfinished(self) -> List[Entry]:

@@ -7,9 +7,10 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tu
 import click
 
 from eliot._inputs import Log
-from eliot._look import Look, duration_text, fields_text, share_text, value_text
+from eliot._look import INDENTED, Look, duration_text, fields_text, share_text, value_text
 from eliot._safe import printable
 from eliot.cli._options import Session, log_command
+from eliot.cli._words import count_text
 from eliot.parse import ActionProfile, Change, PathStep, Profile, SlowTask, changes, profile
 
 __all__ = ["slow"]
@@ -92,6 +93,8 @@ def slow(  # noqa: PLR0913 - these are its options
 
     With --against the rows tell what changed since an older log. ADDED is how much more self time
     there is now for each task: because the actions take longer, or because there are more of them.
+    CHANGE is that of the mean. Where NOTE says "few", one log has fewer than ten of the actions, so
+    that it may be chance.
     """
     new = profile(session.tasks(), by, slowest)
     session.found = bool(new.actions)
@@ -141,7 +144,10 @@ class _Answer:
             return
         number = sum(action.number + action.unfinished for action in actions)
         types = len({action.action_type for action in actions})
-        self._say(f"{number:,} actions of {types:,} types in {found.tasks:,} tasks")
+        self._say(
+            f"{count_text(number, 'action')} of {count_text(types, 'type')} "
+            f"in {count_text(found.tasks, 'task')}"
+        )
         if not actions:
             return
         whole = sum(action.self_time for action in actions)
@@ -149,8 +155,10 @@ class _Answer:
         columns = [
             *self._names(shown),
             _Column("NUMBER", [f"{action.number:,}" for action in shown]),
-            _Column("FAILED", [f"{action.failed:,}" for action in shown], style="red"),
-            _Column("NOT ENDED", [f"{action.unfinished:,}" for action in shown], style="yellow"),
+            _Column("FAILED", [_unless_none(action.failed) for action in shown], style="red"),
+            _Column(
+                "NOT ENDED", [_unless_none(action.unfinished) for action in shown], style="yellow"
+            ),
             _Column("TOTAL", [time(action.total) for action in shown], 4),
             _Column("SELF", [time(action.self_time) for action in shown], style="bold"),
             _Column("", [share_text(action.self_time, whole) for action in shown], 1),
@@ -161,7 +169,7 @@ class _Answer:
             _Column("MAX", [time(action.max) for action in shown]),
             _Column("TASK", [printable(action.max_task or "")[:_UUID] for action in shown], 3),
         ]
-        self._table([column for column in columns if set(column.cells) != {"0"}])
+        self._table([column for column in columns if any(column.cells)])
         self._more(len(actions) - len(shown))
         for task in found.slowest:
             self._say("")
@@ -180,7 +188,7 @@ class _Answer:
                 }
                 self.session.write_json({"kind": "change", **change._asdict(), **sides})
             return
-        self._say(f"{old.tasks:,} tasks before, {new.tasks:,} now")
+        self._say(f"{count_text(old.tasks, 'task')} before, {new.tasks:,} now")
         if not found:
             return
         pairs = [(change.old, change.new) for change in shown]
@@ -232,7 +240,7 @@ class _Answer:
         return [_Column(f"OLD {name}", old, spare), _Column(f"NEW {name}", new, spare)]
 
     def _table(self, columns: List[_Column]) -> None:
-        """Show a table; where there is too little room, columns that are wanted less are left out."""
+        """Show a table; too little room is left to the columns that are wanted most."""
         from rich.table import Table
         from rich.text import Text
 
@@ -255,7 +263,10 @@ class _Answer:
                 break
             columns = [column for column in columns if column.spare != spare.spare]
         console.width = needed if width is None else width
-        console.print(table)
+        with console.capture() as captured:
+            console.print(table)
+        for line in captured.get().splitlines():
+            self._say(line.rstrip())
 
     def _path(self, task: SlowTask) -> Iterator[str]:
         """Draw the critical path of a task."""
@@ -270,7 +281,7 @@ class _Answer:
         width = max(map(len, times))
         for step, time in zip(steps, times):
             share = share_text(step.seconds, task.duration)
-            start = f"{time:>{width}}  {share:>5}  {look.stem(step.depth, look.last)}"
+            start = f"{time:>{width}}  {share:>5}  {'  ' * min(step.depth, INDENTED)}"
             name = "(unknown)" if step.action_type is None else printable(step.action_type)
             number = f" {look.times} {step.number:,}" if step.number > 1 else ""
             room = None if look.width is None else look.width - len(f"{start}{name}{number}") - 2
@@ -294,10 +305,15 @@ def _number(action: ActionProfile) -> str:
     return f"{action.number:,}"
 
 
+def _unless_none(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
 def _relative(old: ActionProfile | None, new: ActionProfile | None) -> str:
     if old is None or new is None or not old.mean:
         return ""
-    return f"{(new.mean / old.mean - 1) * 100:+,.0f} %"
+    percent = round((new.mean / old.mean - 1) * 100)
+    return f"{percent:+,} %" if percent else "0 %"
 
 
 def _note(change: Change) -> str:
@@ -305,7 +321,7 @@ def _note(change: Change) -> str:
         return "new"
     if change.new is None:
         return "gone"
-    return "few: may be chance" if change.few else ""
+    return "few" if change.few else ""
 
 
 def _worth_showing(task: SlowTask) -> List[PathStep]:

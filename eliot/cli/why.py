@@ -17,6 +17,7 @@ from eliot._look import (
 )
 from eliot._safe import printable
 from eliot.cli._options import Session, log_command
+from eliot.cli._words import count_text
 from eliot.parse import Event, Failure, FailureGroup, Step, Task, failures
 
 __all__ = ["why"]
@@ -72,7 +73,7 @@ def why(session: Session, before: int, top: int) -> None:
     look = Look(unicode=not output.ascii, color=output.color, width=output.width)
     wide = Look(unicode=not output.ascii, color=output.color)
     if not session.found:
-        session.write(f"Nothing failed in {_number(counted.number, 'task')}.\n")
+        session.write(f"Nothing failed in {count_text(counted.number, 'task')}.\n")
     for _, title, groups in sections:
         if groups:
             for line in _section(title, groups, top, (look, wide)):
@@ -99,10 +100,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _section(
     title: str, groups: List[FailureGroup], top: int, looks: Tuple[Look, Look]
 ) -> Iterator[str]:
@@ -110,7 +107,7 @@ def _section(
     look, wide = looks
     number = sum(group.number for group in groups)
     shown = groups[: top or None]
-    kinds = f" of {_number(len(groups), 'kind')}" if number > 1 else ""
+    kinds = f" of {count_text(len(groups), 'kind')}" if number > 1 else ""
     yield f"{look.bold}{title}: {number:,}{kinds}{look.plain}"
     if len(groups) > 1:
         width = max(len(f"{group.number:,}") for group in shown)
@@ -121,7 +118,7 @@ def _section(
             text = text if room is None else cut(text, room, look)
             yield f"  {look.bold}{times}{look.plain}{text}"
     if len(shown) < len(groups):
-        yield f"  {look.dim}and {_number(len(groups) - len(shown), 'kind')} more{look.plain}"
+        yield f"  {look.dim}and {count_text(len(groups) - len(shown), 'kind')} more{look.plain}"
     for group in shown:
         yield ""
         yield from _group(group, look, wide)
@@ -160,7 +157,7 @@ def _group(group: FailureGroup, look: Look, wide: Look) -> Iterator[str]:
             yield _event(event, "", look)
         more = failure.afterwards_count - len(failure.afterwards)
         if more:
-            yield f"{look.dim}and {_number(more, 'action')} more{look.plain}"
+            yield f"{look.dim}and {count_text(more, 'action')} more{look.plain}"
 
 
 def _how_often(group: FailureGroup, look: Look) -> str:
@@ -168,7 +165,7 @@ def _how_often(group: FailureGroup, look: Look) -> str:
     if group.number == 1:
         text = f"once, {first}" if first else "once"
     else:
-        text = f"{group.number:,} times in {_number(group.tasks, 'task')}"
+        text = f"{group.number:,} times in {count_text(group.tasks, 'task')}"
         if first:
             text += f", {first} to {last}" if first != last else f", {first}"
     if group.exception is not None:
