@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import datetime, timezone
-from typing import Any, Iterable, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 from eliot._fields import (
     DESTINATION_FAILURE_TYPE,
+    EXCEPTION_FIELD,
+    FAILED_STATUS,
     LOST_TYPE,
+    REASON_FIELD,
     SERIALIZATION_FAILURE_TYPE,
+    STARTED_STATUS,
+    SUCCEEDED_STATUS,
     TRACEBACK_TYPE,
     UNCAUGHT_TYPE,
     WARNING_TYPE,
@@ -30,7 +34,6 @@ __all__ = [
     "fields_text",
     "header",
     "look_of",
-    "message_head",
     "share_text",
     "traceback_lines",
     "value_text",
@@ -40,11 +43,17 @@ __all__ = [
 DURATION_FIELD = "duration"
 LEVEL_FIELD = "log_level"
 
-_ALARMING = ("warning", "error", "critical")
+WARNING = "warning"
+_ALARMING = (WARNING, "error", "critical")
 _REPORTS = (
     DESTINATION_FAILURE_TYPE,
+    EXCEPTION_FIELD,
+    FAILED_STATUS,
     LOST_TYPE,
+    REASON_FIELD,
     SERIALIZATION_FAILURE_TYPE,
+    STARTED_STATUS,
+    SUCCEEDED_STATUS,
     TRACEBACK_TYPE,
     UNCAUGHT_TYPE,
     WARNING_TYPE,
@@ -53,8 +62,9 @@ _REPORTS = (
 #: So many levels are indented; a number tells of more.
 INDENTED = 16
 
-#: How wide `Look.clock` is.
+#: How wide `Look.clock` is, and how much is shown of a task's id where tasks take turns.
 CLOCK = len("07:52:43.727")
+ID = 8
 
 _SYMBOLS = {
     "succeeded": ("✓", "+"),
@@ -419,12 +429,13 @@ class Line:
         look: How it looks.
         start: Its time, in seconds since 1970 (UTC).
         stem: What stands between time and entry.
+        before: What stands before the time, in colours; nothing, or `ID` columns and a blank.
 
-    >>> line = Line(Look(width=30), 1443193754.5, "├─")
-    >>> line.add("✓ charge")
+    >>> line = Line(Look(width=35), 1443193754.5, "├─")
+    >>> line.add_action("charge", "succeeded")
     >>> line.add_fields([("card", "1881")])
     >>> line.text
-    '15:09:14.500  ├─✓ charge  car…'
+    '15:09:14.500  ├─✓ charge  card="18…'
     """
 
     __slots__ = ("_look", "_room", "text")
@@ -435,64 +446,73 @@ class Line:
         self._look = look
         self._room = None
         if look.width is not None:
-            self._room = look.width - len(clock) - 2 - len(stem) - _visible(before)
+            self._room = look.width - len(clock) - 2 - len(stem) - (ID + 1 if before else 0)
 
-    def add(self, text: str, style: str = "", gap: str = "") -> None:
+    def add(self, text: str, style: str = "", gap: str = "  ") -> None:
         """Add a text, in a style, behind a gap; cut it if there is too little room."""
         if self._room is not None:
-            if self._room <= len(gap):
-                return
             self._room -= len(gap)
+            if self._room <= 0:
+                return
             text = cut(text, self._room, self._look)
             self._room -= _columns(text)
         self.text += f"{gap}{style}{text}{self._look.plain}" if style else gap + text
 
+    def add_action(self, kind: Any, status: Any) -> None:
+        """Add the type of an action, with a mark for its status."""
+        look = self._look
+        style = look.bold
+        if status == SUCCEEDED_STATUS:
+            self.add(look.succeeded, look.green, "")
+        elif status == FAILED_STATUS:
+            style = look.bold_red
+            self.add(look.failed, style, "")
+        elif status == STARTED_STATUS:
+            self.add(look.started, look.yellow, "")
+        else:
+            self.add(look.unknown, look.yellow, "")
+        self.add("(unknown)" if kind is None else printable(kind), style, " ")
+
+    def add_message(self, kind: Any, level: Any) -> None:
+        """
+        Add the type of a message.
+
+        Those that tell of trouble have a mark of their own: by their `log_level`, or by their type
+        if they are reports of Eliot's.
+        """
+        look = self._look
+        text = "" if kind is None else printable(kind)
+        if level in _ALARMING or text in _REPORTS:
+            self.add(f"{look.warning} {text}", look.yellow if level == WARNING else look.red, "")
+        else:
+            self.add(f"{look.message} {text}", "", "")
+
+    def add_duration(self, seconds: float, whole: float | None = None) -> None:
+        """Add how long an action took, and how much that is of the time of the one around it."""
+        self.add(duration_text(seconds, self._look), self._look.cyan)
+        share = share_text(seconds, whole)
+        if share:
+            self.add(share, self._look.dim)
+
+    def add_error(self, fields: Dict[str, Any]) -> None:
+        """Add an exception, which is taken out of the fields."""
+        error = exception_text(fields.pop(EXCEPTION_FIELD, None), fields.pop(REASON_FIELD, None))
+        self.add(error or FAILED_STATUS, self._look.red)
+
     def add_fields(self, pairs: Iterable[Tuple[str, Any]], gap: str = "  ") -> None:
         """Add fields behind a gap."""
-        if self._room is None and not self._look.color:
-            text = fields_text(pairs)
-        elif self._room is None:
-            text, _ = _shown(pairs, self._look, None)
+        if self._room is None:
+            text = fields_text(pairs, self._look)
         else:
-            text, room = _shown(pairs, self._look, self._room - len(gap))
-            self._room = room
+            text, self._room = _shown(pairs, self._look, self._room - len(gap))
         if text:
             self.text += gap + text
 
 
-def _visible(text: str) -> int:
-    """Tell how many columns a text in colours takes."""
-    return len(_CODES.sub("", text))
-
-
-_CODES = re.compile(r"\x1b\[[\d;]*m")
-
-
-def message_head(kind: Any, level: Any, look: Look) -> Tuple[str, str]:
-    """
-    Return what a message is shown as, and in which style.
-
-    Those that tell of trouble have a mark of their own: by their `log_level`, or by their type if
-    they are reports of Eliot's.
-    """
-    text = "" if kind is None else printable(kind)
-    if level in _ALARMING or text in _REPORTS:
-        style = look.yellow if level == "warning" else look.red
-        return f"{look.warning} {text}", style
-    return f"{look.message} {text}", ""
-
-
-def traceback_lines(traceback: Any, guides: str, look: Look = PLAIN) -> Iterator[str]:
-    """Give a traceback line by line, below the entry that it belongs to."""
-    indent = f"{' ' * (CLOCK + 2)}{guides}  "
-    for text in printable_lines(traceback):
-        if look.width is not None:
-            text = cut(text, max(look.width - len(indent), 1), look)  # noqa: PLW2901 - as shown
-        yield f"{look.dim}{indent}{look.plain}{look.red}{text}{look.plain}"
-
-
-def printable_lines(text: Any) -> List[str]:
-    """Return the lines of a text without anything that a terminal obeys."""
-    return [
-        printable(line) for line in (text if isinstance(text, str) else printable(text)).split("\n")
+def traceback_lines(traceback: Any, guides: str, look: Look = PLAIN) -> List[str]:
+    """Return a traceback line by line, below the entry that it belongs to; nothing is cut."""
+    lines = (traceback if isinstance(traceback, str) else printable(traceback)).split("\n")
+    before = f"{look.dim}{' ' * (CLOCK + 2)}{guides}{look.plain}  "
+    return [f"{before}{printable(line)}" for line in lines[:-1]] + [
+        f"{before}{look.red}{printable(lines[-1])}{look.plain}"
     ]

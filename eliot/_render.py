@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from eliot._entries import Entry
 from eliot._fields import (
-    EXCEPTION_FIELD,
     FAILED_STATUS,
-    REASON_FIELD,
     STARTED_STATUS,
     TRACEBACK_FIELD,
 )
@@ -19,14 +18,11 @@ from eliot._look import (
     Line,
     Look,
     duration_text,
-    exception_text,
     header,
-    message_head,
     share_text,
     traceback_lines,
 )
 from eliot._packed import field_of
-from eliot._safe import printable
 from eliot.parse import Task
 
 __all__ = ["tree_lines"]
@@ -136,15 +132,10 @@ def _folded(children: List[Entry]) -> Iterator[_Part]:
 
 
 class _Drawing:
-    """Draw entries, knowing what was drawn before."""
+    """Draw entries in one look."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
-        self._marks: Dict[Optional[str], Tuple[str, str]] = {
-            "succeeded": (look.succeeded, look.green),
-            FAILED_STATUS: (look.failed, look.bold_red),
-            STARTED_STATUS: (look.started, look.yellow),
-        }
 
     def below(self, around: _Below, whole: Optional[float], *, goes_on: bool) -> _Below:
         """Say how to show the children of an action."""
@@ -157,18 +148,11 @@ class _Drawing:
 
     def message(self, entry: Entry, stem: str) -> str:
         """Return the line of a message."""
-        look = self._look
+        line = Line(self._look, entry.start, stem)
+        line.add_message(entry.type, entry.log_level)
         fields = entry.fields
-        line = Line(look, entry.start, stem)
-        head, style = message_head(entry.type, entry.log_level, look)
-        line.add(head, style)
-        if TRACEBACK_FIELD in fields:
-            del fields[TRACEBACK_FIELD]
-            exception = exception_text(
-                fields.pop(EXCEPTION_FIELD, None), fields.pop(REASON_FIELD, None)
-            )
-            if exception:
-                line.add(exception, look.red, "  ")
+        if fields.pop(TRACEBACK_FIELD, None) is not None:
+            line.add_error(fields)
         line.add_fields(fields.items())
         return line.text
 
@@ -176,26 +160,17 @@ class _Drawing:
         self, entry: Entry, stem: str, duration: Optional[float], whole: Optional[float]
     ) -> str:
         """Return the line of an action."""
-        look = self._look
-        status = entry.status
+        look, status = self._look, entry.status
         line = Line(look, entry.start, stem)
-        mark, style = self._marks.get(status, (look.unknown, look.yellow))
-        kind = entry.type
-        name = "(unknown)" if kind is None else printable(kind)
-        line.add(mark, style)
-        line.add(name, look.bold_red if status == FAILED_STATUS else look.bold, " ")
+        line.add_action(entry.type, status)
         if duration is not None:
-            line.add(duration_text(duration, look), look.cyan, "  ")
-            share = share_text(duration, whole)
-            if share:
-                line.add(share, look.dim, "  ")
+            line.add_duration(duration, whole)
         ended = entry.end_fields
         ended.pop(DURATION_FIELD, None)
         if status == FAILED_STATUS:
-            told = exception_text(ended.pop(EXCEPTION_FIELD, None), ended.pop(REASON_FIELD, None))
-            line.add(told or FAILED_STATUS, look.red, "  ")
+            line.add_error(ended)
         elif status == STARTED_STATUS:
-            line.add("still running when the log ended", look.yellow, "  ")
+            line.add("still running when the log ended", look.yellow)
         line.add_fields(entry.fields.items())
         if ended:
             line.add_fields(ended.items(), f"  {look.ended} ")
@@ -205,7 +180,7 @@ class _Drawing:
         """Return the line of messages that must have been there."""
         line = Line(self._look, None, stem)
         what = "message" if entry.count == 1 else "messages"
-        line.add(f"{self._look.missing} {entry.count:,} {what} missing", self._look.yellow)
+        line.add(f"{self._look.missing} {entry.count:,} {what} missing", self._look.yellow, "")
         return line.text
 
     def fold(self, fold: Fold, stem: str, whole: Optional[float]) -> str:
@@ -214,28 +189,22 @@ class _Drawing:
         line = Line(look, first.start, stem)
         number = f"{look.times} {len(members):,}"
         if first.kind == _MESSAGE:
-            head, style = message_head(first.type, first.log_level, look)
-            line.add(head, style)
+            line.add_message(first.type, first.log_level)
             line.add(number, look.bold, " ")
             return line.text
-        counts = dict.fromkeys(self._marks, 0)
-        durations = []
-        for each in members:
-            counts[each.status] = counts.get(each.status, 0) + 1
-            if each.duration is not None:
-                durations.append(each.duration)
-        worst = next(s for s in (FAILED_STATUS, STARTED_STATUS, "succeeded") if counts[s])
-        line.add(*self._marks[worst])
-        line.add(printable(first.type), look.bold, " ")
+        counts = Counter(each.status for each in members)
+        worst = next(s for s in (FAILED_STATUS, STARTED_STATUS, *counts) if counts[s])
+        line.add_action(first.type, worst)
         line.add(number, look.bold, " ")
+        durations = [each.duration for each in members if each.duration is not None]
         if durations:
             total = sum(durations)
-            line.add(f"mean {duration_text(total / len(durations), look)}", look.cyan, "  ")
+            line.add(f"mean {duration_text(total / len(durations), look)}", look.cyan)
             share = share_text(total, whole)
             if share:
-                line.add(share, look.dim, "  ")
+                line.add(share, look.dim)
         if counts[FAILED_STATUS]:
-            line.add(f"{counts[FAILED_STATUS]:,} failed", look.bold_red, "  ")
+            line.add(f"{counts[FAILED_STATUS]:,} failed", look.bold_red)
         if counts[STARTED_STATUS]:
-            line.add(f"{counts[STARTED_STATUS]:,} still running", look.yellow, "  ")
+            line.add(f"{counts[STARTED_STATUS]:,} still running", look.yellow)
         return line.text

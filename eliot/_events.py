@@ -1,0 +1,255 @@
+"""Trees as they grow: a line for each message when it comes, for consoles and for growing logs."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    FAILED_STATUS,
+    MESSAGE_TYPE_FIELD,
+    PROTECTED_FIELDS,
+    STARTED_STATUS,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+    TIMESTAMP_FIELD,
+    TRACEBACK_FIELD,
+)
+from eliot._look import (
+    DURATION_FIELD,
+    ID,
+    LEVEL_FIELD,
+    Line,
+    Look,
+    cut,
+    traceback_lines,
+    value_text,
+)
+from eliot._safe import printable, saferepr
+from eliot._typing import Message
+
+__all__ = ["Events"]
+
+#: So many actions are remembered; those that never end would fill the memory.
+_MOST = 10_000
+
+#: How much is shown of the field that tells an action from others.
+_HINT = 30
+
+#: How much is shown of what is no message.
+_ODD = 1000
+
+
+class _Action:
+    """An action that has started and not ended."""
+
+    __slots__ = ("field", "inner", "kind", "parent", "start")
+
+    def __init__(self, parent: Optional[_Action]) -> None:
+        self.parent = parent
+        #: When it started, and what it is; None if that is not known.
+        self.start: Any = None
+        self.kind: Any = None
+        #: Its first field, if it has a short one.
+        self.field: Optional[Tuple[str, Any]] = None
+        #: The actions in it, by the last number of their level.
+        self.inner: Dict[int, _Action] = {}
+
+
+class _Task:
+    """What was shown of a task."""
+
+    __slots__ = ("before", "here", "level", "root", "size")
+
+    def __init__(self, before: str) -> None:
+        #: What stands at the beginning of its lines.
+        self.before = before
+        self.root = _Action(None)
+        #: Where the next message is if the log goes on straight: at this level, in this action.
+        self.level: List[int] = []
+        self.here: Optional[_Action] = self.root
+        #: How many actions it has.
+        self.size = 1
+
+    def find(self, level: List[int]) -> Optional[_Action]:
+        """Return the action at a level, if it is known."""
+        if level == self.level:
+            return self.here
+        action: Optional[_Action] = self.root
+        for number in level:
+            if action is not None:
+                action = action.inner.get(number)
+        return action
+
+    def begin(self, level: List[int]) -> _Action:
+        """Return a new action at a level; the root is there already."""
+        if not level:
+            return self.root
+        around = self.here if level[:-1] == self.level else None
+        if around is None:
+            around = self.root
+            for number in level[:-1]:
+                around = around.inner.get(number) or self._begin(around, number)
+        return self._begin(around, level[-1])
+
+    def _begin(self, around: _Action, number: int) -> _Action:
+        action = around.inner[number] = _Action(around)
+        self.size += 1
+        return action
+
+    def end(self, level: List[int], action: Optional[_Action]) -> None:
+        """Forget an action, and go on in the one around it."""
+        self.level, self.here = level[:-1], None
+        if action is not None and action.parent is not None:
+            self.here = action.parent
+            if self.here.inner.pop(level[-1], None) is not None:
+                self.size -= 1
+
+
+class Events:
+    """
+    Show messages as they come.
+
+    Each is one line, indented as deep as it is in its tree; an action has a line for its start and
+    one for its end, which tells how long it took. Lines begin with the first characters of the
+    task's id, since tasks that run at the same time take turns. Where actions of one task do so, a
+    line that is not in the action of the line above names its own.
+
+    Args:
+        look: How to show them; may be replaced at any time.
+
+    >>> events = Events(Look())
+    >>> greet = {"task_uuid": "2cd4e99c-7b11", "action_type": "greet", "timestamp": 1443193754.5}
+    >>> print(events.text({**greet, "task_level": [1], "action_status": "started", "x": 3}))
+    2cd4e99c 15:09:14.500  ▶ greet  x=3
+    >>> print(events.text({**greet, "task_level": [2], "action_status": "succeeded"}))
+    2cd4e99c 15:09:14.500  └─✓ greet  0 µs
+    """
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self._tasks: Dict[Any, _Task] = {}
+        self._size = 0
+
+    def text(self, message: Message) -> str:
+        """Return the text of a message: one line, or several if it has a traceback."""
+        try:
+            return self._text(message)
+        except Exception:  # anything may stand where its place should be
+            return cut(printable(saferepr(message)), self.look.width or _ODD, self.look)
+
+    def _text(self, message: Message) -> str:
+        uuid, level = message[TASK_UUID_FIELD], message[TASK_LEVEL_FIELD]
+        status = message.get(ACTION_STATUS_FIELD)
+        is_bound = message.get(ACTION_TYPE_FIELD) is not None and (
+            status is not None or MESSAGE_TYPE_FIELD not in message
+        )
+        task = self._tasks.get(uuid)
+        if task is None:
+            task = _Task(self._before(uuid))
+            if not is_bound and len(level) == 1:  # probably all of its task
+                return self._message(message, task, level, 0 if level == [1] else 1)
+            self._tasks[uuid] = task
+            self._size += 1
+        if not is_bound:
+            return self._message(message, task, level, len(level))
+        size = task.size
+        text = (self._start if status == STARTED_STATUS else self._end)(message, task, level)
+        self._size += task.size - size
+        if status != STARTED_STATUS and len(level) == 1:
+            self._forget(uuid)
+        while self._size > _MOST:
+            self._forget(next(iter(self._tasks)))
+        return text
+
+    def _forget(self, uuid: Any) -> None:
+        self._size -= self._tasks.pop(uuid).size
+
+    def _before(self, uuid: Any) -> str:
+        """Return the beginning of a task's lines; tasks at the same time often differ in colour."""
+        text = printable(uuid)[:ID].ljust(ID)
+        if not self.look.color:
+            return f"{text} "
+        return f"\x1b[3{2 + sum(text.encode()) % 5}m{text}{self.look.plain} "
+
+    def _line(self, message: Message, task: _Task, depth: int, end: str) -> Line:
+        stem = self.look.stem(depth, end)
+        return Line(self.look, message.get(TIMESTAMP_FIELD), stem, task.before)
+
+    def _aside(self, line: Line, action: Optional[_Action], *, ends: bool = False) -> None:
+        """Say in which action this is, since it is not the one above."""
+        if action is not None and action.kind is not None:
+            text = self.look.inside if ends else f"{self.look.inside} {printable(action.kind)}"
+            if action.field is not None:
+                name, value = action.field
+                text += f" {printable(name)}={value_text(value)}"
+            line.add(text, self.look.dim)
+
+    def _message(self, message: Message, task: _Task, level: List[int], depth: int) -> str:
+        look, inside = self.look, level[:-1]
+        line = self._line(message, task, depth, look.branch)
+        line.add_message(message.get(MESSAGE_TYPE_FIELD), message.get(LEVEL_FIELD))
+        if inside != task.level:
+            task.level, task.here = inside, task.find(inside)
+            self._aside(line, task.here)
+        fields = _own(message)
+        traceback = fields.pop(TRACEBACK_FIELD, None)
+        if traceback is None:
+            line.add_fields(fields.items())
+            return line.text
+        line.add_error(fields)
+        line.add_fields(fields.items())
+        guides = " " * (ID + 1) + look.stem(depth, look.trunk)
+        return "\n".join([line.text, *traceback_lines(traceback, guides, look)])
+
+    def _start(self, message: Message, task: _Task, level: List[int]) -> str:
+        look, inside, kind = self.look, level[:-1], message[ACTION_TYPE_FIELD]
+        line = self._line(message, task, len(inside), look.branch)
+        line.add_action(kind, STARTED_STATUS)
+        if inside and inside[:-1] != task.level:
+            self._aside(line, task.find(inside[:-1]))
+        action = task.begin(inside)
+        task.level, task.here = inside, action
+        fields = _own(message)
+        action.start, action.kind = message.get(TIMESTAMP_FIELD), kind
+        for name, value in fields.items():
+            if isinstance(value, (str, int, float)):
+                action.field = name, value[:_HINT] if isinstance(value, str) else value
+            break
+        line.add_fields(fields.items())
+        return line.text
+
+    def _end(self, message: Message, task: _Task, level: List[int]) -> str:
+        look, inside = self.look, level[:-1]
+        status, kind = message.get(ACTION_STATUS_FIELD), message[ACTION_TYPE_FIELD]
+        action = task.find(inside)
+        line = self._line(message, task, len(level), look.last)
+        line.add_action(kind, status)
+        duration = _seconds(message.get(DURATION_FIELD))
+        if duration is None and action is not None:
+            start, end = _seconds(action.start), _seconds(message.get(TIMESTAMP_FIELD))
+            if start is not None and end is not None:
+                duration = max(end - start, 0.0)
+        if duration is not None:
+            line.add_duration(duration)
+        if inside != task.level:
+            self._aside(line, action, ends=True)
+        task.end(inside, action)
+        fields = _own(message)
+        fields.pop(DURATION_FIELD, None)
+        if status == FAILED_STATUS:
+            line.add_error(fields)
+        line.add_fields(fields.items())
+        return line.text
+
+
+def _own(message: Message) -> Dict[str, Any]:
+    """Return the fields that are not Eliot's own."""
+    return {name: value for name, value in message.items() if name not in PROTECTED_FIELDS}
+
+
+def _seconds(value: Any) -> Optional[float]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
+        return value
+    return None
