@@ -296,7 +296,7 @@ class _Actions:
         self.total = self.self_time = 0.0
         self.longest = -1.0
         self.max_task: Optional[str] = None
-        #: How many of them are around what is looked at.
+        #: How many of them, with a duration, are around what is looked at.
         self.open = 0
 
     def profile(self) -> ActionProfile:
@@ -368,16 +368,16 @@ class _Walk:
                 found.total += duration
             if duration > found.longest:
                 found.longest, found.max_task = duration, entry.task_uuid
-        found.open += 1
+            found.open += 1
         self.open.append((found, duration, _interval(entry, duration), []))
 
     def _close(self, depth: int) -> None:
         """Close the actions so deep and deeper."""
         while len(self.open) > depth:
             found, duration, interval, inner = self.open.pop()
-            found.open -= 1
             if duration is None:
                 continue
+            found.open -= 1
             covered = 0.0
             if interval is not None:
                 covered = _covered(inner, *interval)

@@ -96,14 +96,14 @@ def slow(  # noqa: PLR0913 - these are its options
     CHANGE is that of the mean. Where NOTE says "few", one log has fewer than ten of the actions, so
     that it may be chance.
     """
-    new = profile(session.tasks(), by, slowest)
+    new = profile(session.tasks(settled=True), by, slowest)
     session.found = bool(new.actions)
     answer = _Answer(session, by, top)
     if against is None:
         answer.show(new, sort)
         return
     log = Log((against,), session.report)
-    old = profile(session.selected(log), by, 0)
+    old = profile(session.tasks(log, settled=True), by, 0)
     session.log.unreadable += log.unreadable
     session.found = bool(new.actions or old.actions)
     answer.compare(old, new)

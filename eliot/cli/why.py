@@ -57,7 +57,7 @@ def why(session: Session, before: int, top: int) -> None:
     ended. The exit status is 1 if there is nothing of all that.
     """
     counted = _Counted()
-    found = failures(counted.through(session.tasks()), before)
+    found = failures(counted.through(session.tasks(settled=True)), before)
     sections: List[Tuple[str, str, List[FailureGroup]]] = [
         ("failed", "Failures", found.failed),
         ("caught", "Exceptions that were caught and logged", found.caught),
