@@ -20,18 +20,31 @@ from typing import (
 from eliot._blame import Story, after, same, time_of, went_on
 from eliot._entries import Entry
 from eliot._fields import EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD
+from eliot._findings import (
+    HANDLED,
+    PASSED,
+    RAISED,
+    REPLACED,
+    Event,
+    Failure,
+    FailureGroup,
+    Failures,
+    Step,
+)
 from eliot._safe import safeunicode
 
-__all__ = ["Event", "Failure", "FailureGroup", "Failures", "Step", "failures"]
+__all__ = ["failures"]
 
-#: What an action had to do with a failure.
-RAISED, PASSED, REPLACED, HANDLED = "raised", "passed on", "replaced", "handled"
 
 #: Of the actions that failed after a failure no more are shown.
 _MOST_AFTERWARDS = 10
 
 #: What a step tells apart from its other fields.
 _NOT_SHOWN = (EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD, "duration")
+
+#: So many exceptions that left a task are remembered, and so long, in seconds, one waits for the
+#: message that tells of it outside.
+_MOST_LEFT, _SOON = 1000, 1.0
 
 #: Stands in a path for an action of which neither the start nor the end is known.
 _UNKNOWN_TYPE = "?"
@@ -43,147 +56,6 @@ class Walkable(Protocol):
     def walk(self) -> Iterator[Entry]:
         """Give all entries."""
         ...
-
-
-class Step(NamedTuple):
-    """
-    Describe one action on the way from the top of a task to a failure.
-
-    Attributes:
-        action_type: Its type, None if that is not known.
-        status: `"started"`, `"succeeded"` or `"failed"`, None if that is not known.
-        part: What it had to do with the failure: it `"raised"` the exception, `"passed on"` the
-            same exception, `"replaced"` it by another one, or `"handled"` it; None if it was
-            around all that, or did not end in this log.
-        start: When it began, in seconds since 1970 (UTC), None if that is not known.
-        duration: How long it took, in seconds, None if that is not known.
-        fields: What it began with.
-        end_fields: What it ended with, but for exception, reason, traceback and duration.
-        exception: The class of the exception that it failed with, None if it did not.
-        reason: The text of that exception.
-
-    .. versionadded:: 2.0
-    """
-
-    action_type: Optional[str]
-    status: Optional[str]
-    part: Optional[str]
-    start: Optional[float]
-    duration: Optional[float]
-    fields: Dict[str, Any]
-    end_fields: Dict[str, Any]
-    exception: Optional[str]
-    reason: Optional[str]
-
-
-class Event(NamedTuple):
-    """
-    Describe a message, or an action, that came before or after a failure.
-
-    Attributes:
-        type: Its message type or action type, None if that is not known.
-        depth: How many actions are around it.
-        status: The status of an action, None for a message.
-        time: When the message was logged, or when the action began, in seconds since 1970 (UTC).
-        duration: How long an action took, in seconds.
-        fields: Those of the message, or those that the action began with.
-        exception: The class of the exception that an action failed with.
-        reason: The text of that exception.
-
-    .. versionadded:: 2.0
-    """
-
-    type: Optional[str]
-    depth: int
-    status: Optional[str]
-    time: Optional[float]
-    duration: Optional[float]
-    fields: Dict[str, Any]
-    exception: Optional[str]
-    reason: Optional[str]
-
-
-class Failure(NamedTuple):
-    """
-    Describe one failure and the way to it.
-
-    Attributes:
-        exception: The class of the exception, as text; None for an action that never ended.
-        reason: The text of the exception.
-        task_uuid: The task that it happened in.
-        task_level: The level of the innermost failed action; of a logged traceback that of its
-            message.
-        time: When it happened, in seconds since 1970 (UTC), None if that is not known; for an
-            action that never ended the time of the last that is known of it.
-        handled: Whether an action around it went on.
-        chain: The actions from the top of the task to the innermost one.
-        before: What was logged just before, in order.
-        traceback: The longest traceback that was logged of it, None if there is none.
-        afterwards: Actions of the task that failed later with another exception, or that were
-            cancelled because of this failure; the first ten.
-        afterwards_count: How many of those there are.
-
-    .. versionadded:: 2.0
-    """
-
-    exception: Optional[str]
-    reason: Optional[str]
-    task_uuid: str
-    task_level: Tuple[int, ...]
-    time: Optional[float]
-    handled: bool
-    chain: Tuple[Step, ...]
-    before: Tuple[Event, ...]
-    traceback: Optional[str]
-    afterwards: Tuple[Event, ...]
-    afterwards_count: int
-
-
-class FailureGroup(NamedTuple):
-    """
-    Count failures with the same class of exception on the same way.
-
-    Attributes:
-        exception: The class of the exception, as text; None for actions that never ended.
-        path: The types of the actions from the top of the task to the innermost one. An action
-            directly in one of the same type does not count: recursion has any depth.
-        number: How many there are.
-        handled: How many of them were handled by an action around them, which went on.
-        tasks: In how many tasks they are.
-        first: When the first one happened, in seconds since 1970 (UTC), None if that is not known.
-        last: When the last one happened.
-        example: One of them: the first one, if possible one that nobody handled, and that has a
-            traceback.
-
-    .. versionadded:: 2.0
-    """
-
-    exception: Optional[str]
-    path: Tuple[str, ...]
-    number: int
-    handled: int
-    tasks: int
-    first: Optional[float]
-    last: Optional[float]
-    example: Failure
-
-
-class Failures(NamedTuple):
-    """
-    Hold what went wrong in a log.
-
-    Attributes:
-        failed: Failed actions; first those that nobody handled, of these the most frequent, of
-            these the latest.
-        caught: Exceptions that were logged with their tracebacks, but with which no action failed.
-        unfinished: Actions that had not ended when the log ended, and no unfinished one in them.
-
-    .. versionadded:: 2.0
-    """
-
-    failed: List[FailureGroup]
-    caught: List[FailureGroup]
-    unfinished: List[FailureGroup]
 
 
 def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
@@ -228,7 +100,8 @@ def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
         for origin in story.origins():
             failed.add(_failed(story, origin, views))
         for message in story.loose():
-            caught.add(_caught(message, views))
+            if not failed.explain(message):
+                caught.add(_caught(message, views))
         for action in story.unfinished():
             unfinished.add(_unfinished(action, views))
     return Failures(failed.sorted(), caught.sorted(), unfinished.sorted())
@@ -245,6 +118,9 @@ class _Case(NamedTuple):
     handled: bool
     traceback: Optional[str]
     make: Callable[[_Case], Failure]
+    #: The class and the text of the exception that left the task, if one did.
+    left: Optional[Tuple[Optional[str], Optional[str]]] = None
+    left_at: Optional[float] = None
 
     def rank(self) -> Tuple[bool, bool]:
         """Tell how good an example it is."""
@@ -285,6 +161,8 @@ class _Groups:
 
     def __init__(self) -> None:
         self.groups: Dict[Tuple[Optional[str], Tuple[str, ...]], _Group] = {}
+        #: The exceptions that left a task last: when they did, and what became of them.
+        self.left: Dict[Tuple[Optional[str], Optional[str]], Tuple[float, _Group]] = {}
 
     def add(self, case: _Case) -> None:
         """Count one more."""
@@ -293,6 +171,27 @@ class _Groups:
         if group is None:
             group = self.groups[key] = _Group(case)
         group.add(case)
+        if case.left is not None and case.left_at is not None:
+            self.left.pop(case.left, None)
+            self.left[case.left] = case.left_at, group
+            if len(self.left) > _MOST_LEFT:
+                del self.left[next(iter(self.left))]
+
+    def explain(self, message: Entry) -> bool:
+        """Tell whether a message outside of any action tells of an exception that left a task."""
+        time, key = message.start, (message.exception, message.reason)
+        if message.parent is not None or time is None or key not in self.left:
+            return False
+        left_at, group = self.left[key]
+        if not left_at <= time <= left_at + _SOON:
+            return False
+        example, traceback = group.example, safeunicode(message.fields[TRACEBACK_FIELD])
+        if (example.chain[0].exception, example.chain[0].reason) == key and len(traceback) > len(
+            example.traceback or ""
+        ):
+            group.example = example._replace(traceback=traceback)
+            group.rank = (group.rank[0], True)
+        return True
 
     def sorted(self) -> List[FailureGroup]:
         """Return the groups: those with failures that nobody handled first, then the largest."""
@@ -347,8 +246,17 @@ def _failed(story: Story, origin: Entry, views: _Views) -> _Case:
             len(later),
         )
 
-    time, uuid = time_of(origin), origin.task_uuid
-    return _Case(origin.exception, origin, uuid, time, handler is not None, traceback, make)
+    return _Case(
+        exception=origin.exception,
+        action=origin,
+        task_uuid=origin.task_uuid,
+        time=time_of(origin),
+        handled=handler is not None,
+        traceback=traceback,
+        make=make,
+        left=(way[-1].exception, way[-1].reason) if around is None else None,
+        left_at=time_of(way[-1]),
+    )
 
 
 def _caught(message: Entry, views: _Views) -> _Case:
@@ -367,8 +275,15 @@ def _caught(message: Entry, views: _Views) -> _Case:
             0,
         )
 
-    traceback, uuid = safeunicode(message.fields[TRACEBACK_FIELD]), message.task_uuid
-    return _Case(message.exception, message.parent, uuid, message.start, True, traceback, make)  # noqa: FBT003 - a tuple
+    return _Case(
+        exception=message.exception,
+        action=message.parent,
+        task_uuid=message.task_uuid,
+        time=message.start,
+        handled=True,
+        traceback=safeunicode(message.fields[TRACEBACK_FIELD]),
+        make=make,
+    )
 
 
 def _unfinished(action: Entry, views: _Views) -> _Case:
@@ -389,7 +304,15 @@ def _unfinished(action: Entry, views: _Views) -> _Case:
 
     known = [time for time in map(time_of, action.children) if time is not None]
     time = max(known, default=action.start)
-    return _Case(None, action, action.task_uuid, time, False, None, make)  # noqa: FBT003 - a tuple
+    return _Case(
+        exception=None,
+        action=action,
+        task_uuid=action.task_uuid,
+        time=time,
+        handled=False,
+        traceback=None,
+        make=make,
+    )
 
 
 class _Views:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from array import array
 from heapq import heappush, heappushpop
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Tuple, Union
 
 from eliot._entries import Entry
 from eliot._fields import FAILED_STATUS, STARTED_STATUS
+from eliot._findings import ActionProfile, Change, PathStep, Profile, SlowTask
 from eliot._safe import saferepr, safeunicode
 
-__all__ = [
-    "ActionProfile",
-    "Change",
-    "PathStep",
-    "Profile",
-    "SlowTask",
-    "changes",
-    "profile",
-]
+__all__ = ["changes", "profile"]
 
 #: Two readings of a clock, and one that is being set right meanwhile, differ by so much: a child
 #: that seems to end a little later than the next one begins has ended before it. An interval of
@@ -35,128 +28,6 @@ class Walkable(Protocol):
     def top(self) -> Entry:
         """Return the first one."""
         ...
-
-
-class ActionProfile(NamedTuple):
-    """
-    Say where the time of the actions of one type went; all times in seconds.
-
-    Attributes:
-        action_type: The type, None for actions of which neither start nor end is known.
-        by: The value of the field that was asked for, None if they lack it, or none was.
-        number: How many of the actions have a known duration; all that follows is about these.
-        failed: How many of all the actions failed.
-        unfinished: How many of all the actions did not end in this log.
-        total: The sum of the durations, but for those of actions within others of the same kind:
-            recursion does not count twice.
-        self_time: The sum of the self times. That of an action is the time that it spent in no
-            action directly in it, at whatever time those were running side by side.
-        mean: The arithmetic mean.
-        p50: The median.
-        p95: So long took 95 % of the actions at most.
-        p99: So long took 99 % of the actions at most.
-        max: So long took the longest one.
-        max_task: The task that it was in.
-
-    .. versionadded:: 2.0
-    """
-
-    action_type: Optional[str]
-    by: Any
-    number: int
-    failed: int
-    unfinished: int
-    total: float
-    self_time: float
-    mean: float
-    p50: float
-    p95: float
-    p99: float
-    max: float
-    max_task: Optional[str]
-
-
-class PathStep(NamedTuple):
-    """
-    Describe a step of a critical path: actions of one type at the same place in the path of types.
-
-    Attributes:
-        action_type: Their type.
-        depth: How many steps are around it: 0 for that of the task's outermost action.
-        number: How many actions it stands for.
-        seconds: The time that these themselves took of the path, without actions in them.
-        fields: What the one of them began with that took most of it.
-
-    .. versionadded:: 2.0
-    """
-
-    action_type: Optional[str]
-    depth: int
-    number: int
-    seconds: float
-    fields: Dict[str, Any]
-
-
-class SlowTask(NamedTuple):
-    """
-    Describe the critical path of a task.
-
-    Attributes:
-        task_uuid: The task.
-        action_type: The type of its outermost action.
-        start: When it began, in seconds since 1970 (UTC).
-        duration: How long it took, in seconds: the sum of the steps.
-        path: The critical path, outer steps before inner ones, and those before later ones.
-
-    .. versionadded:: 2.0
-    """
-
-    task_uuid: str
-    action_type: Optional[str]
-    start: float
-    duration: float
-    path: Tuple[PathStep, ...]
-
-
-class Profile(NamedTuple):
-    """
-    Hold where the time of a log went.
-
-    Attributes:
-        tasks: How many tasks with actions there are.
-        actions: One for each type of action, most self time first.
-        slowest: The tasks that took longest, the longest first.
-
-    .. versionadded:: 2.0
-    """
-
-    tasks: int
-    actions: List[ActionProfile]
-    slowest: List[SlowTask]
-
-
-class Change(NamedTuple):
-    """
-    Compare the actions of one type in two logs; all times in seconds.
-
-    Attributes:
-        action_type: The type.
-        by: The value of the field that was asked for.
-        old: Their profile in the old log, None if it has none.
-        new: Their profile in the new log, None if it has none.
-        added: How much more self time there is for each task of the log: because they take longer,
-            or because there are more of them. Negative if there is less.
-        few: Whether a log that has some has fewer than ten, so that this may be an accident.
-
-    .. versionadded:: 2.0
-    """
-
-    action_type: Optional[str]
-    by: Any
-    old: Optional[ActionProfile]
-    new: Optional[ActionProfile]
-    added: float
-    few: bool
 
 
 def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 3) -> Profile:

@@ -37,17 +37,17 @@ from eliot._written import WrittenAction, WrittenMessage, copy_of
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
-    from eliot._failures import Event as Event  # noqa: PLC0414 - all these are opened late
-    from eliot._failures import Failure as Failure  # noqa: PLC0414
-    from eliot._failures import FailureGroup as FailureGroup  # noqa: PLC0414
-    from eliot._failures import Failures as Failures  # noqa: PLC0414
-    from eliot._failures import Step as Step  # noqa: PLC0414
     from eliot._failures import failures as failures  # noqa: PLC0414
-    from eliot._profile import ActionProfile as ActionProfile  # noqa: PLC0414
-    from eliot._profile import Change as Change  # noqa: PLC0414
-    from eliot._profile import PathStep as PathStep  # noqa: PLC0414
-    from eliot._profile import Profile as Profile  # noqa: PLC0414
-    from eliot._profile import SlowTask as SlowTask  # noqa: PLC0414
+    from eliot._findings import ActionProfile as ActionProfile  # noqa: PLC0414
+    from eliot._findings import Change as Change  # noqa: PLC0414
+    from eliot._findings import Event as Event  # noqa: PLC0414 - all these are opened late
+    from eliot._findings import Failure as Failure  # noqa: PLC0414
+    from eliot._findings import FailureGroup as FailureGroup  # noqa: PLC0414
+    from eliot._findings import Failures as Failures  # noqa: PLC0414
+    from eliot._findings import PathStep as PathStep  # noqa: PLC0414
+    from eliot._findings import Profile as Profile  # noqa: PLC0414
+    from eliot._findings import SlowTask as SlowTask  # noqa: PLC0414
+    from eliot._findings import Step as Step  # noqa: PLC0414
     from eliot._profile import changes as changes  # noqa: PLC0414
     from eliot._profile import profile as profile  # noqa: PLC0414
 
@@ -621,9 +621,10 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         """Open, at their first use, the rooms that answer questions: few programs ask any."""
         import eliot._failures as failures_room
+        import eliot._findings as findings_room
         import eliot._profile as profile_room
 
-        for room in (failures_room, profile_room):
+        for room in (findings_room, failures_room, profile_room):
             if name in room.__all__:
                 globals()[name] = late = getattr(room, name)
                 return late

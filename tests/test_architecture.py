@@ -28,7 +28,7 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
-    "parse": {"eliot._failures", "eliot._profile"},
+    "parse": {"eliot._failures", "eliot._findings", "eliot._profile"},
 }
 
 #: Optional packages, by room; the room may be missing with them.

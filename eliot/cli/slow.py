@@ -151,7 +151,10 @@ class _Answer:
         if not actions:
             return
         whole = sum(action.self_time for action in actions)
-        time = self._time
+
+        def times(name: str) -> List[str]:
+            return [self._time(getattr(a, name)) if a.number else "" for a in shown]
+
         columns = [
             *self._names(shown),
             _Column("NUMBER", [f"{action.number:,}" for action in shown]),
@@ -159,14 +162,14 @@ class _Answer:
             _Column(
                 "NOT ENDED", [_unless_none(action.unfinished) for action in shown], style="yellow"
             ),
-            _Column("TOTAL", [time(action.total) for action in shown], 4),
-            _Column("SELF", [time(action.self_time) for action in shown], style="bold"),
-            _Column("", [share_text(action.self_time, whole) for action in shown], 1),
-            _Column("MEAN", [time(action.mean) for action in shown], 7),
-            _Column("P50", [time(action.p50) for action in shown], 5),
-            _Column("P95", [time(action.p95) for action in shown], 2),
-            _Column("P99", [time(action.p99) for action in shown], 6),
-            _Column("MAX", [time(action.max) for action in shown]),
+            _Column("TOTAL", times("total"), 4),
+            _Column("SELF", times("self_time"), style="bold"),
+            _Column("", [share_text(a.self_time, whole) if a.number else "" for a in shown], 1),
+            _Column("MEAN", times("mean"), 7),
+            _Column("P50", times("p50"), 5),
+            _Column("P95", times("p95"), 2),
+            _Column("P99", times("p99"), 6),
+            _Column("MAX", times("max")),
             _Column("TASK", [printable(action.max_task or "")[:_UUID] for action in shown], 3),
         ]
         self._table([column for column in columns if any(column.cells)])

@@ -8,10 +8,10 @@ import click
 
 from eliot._look import (
     INDENTED,
+    LEVEL_FIELD,
     Line,
     Look,
     cut,
-    duration_text,
     exception_text,
     traceback_lines,
 )
@@ -142,7 +142,8 @@ def _path(group: FailureGroup, look: Look) -> str:
 def _group(group: FailureGroup, look: Look, wide: Look) -> Iterator[str]:
     failure = group.example
     if failure.exception is None:
-        yield f"{look.yellow}{look.started} {_name(group)}{look.plain}"
+        name = printable(group.path[-1])
+        yield f"{look.yellow}{look.started} {name} never ended{look.plain}"
     else:
         text = exception_text(failure.exception, failure.reason)
         yield f"{look.bold_red}{look.failed} {text}{look.plain}"
@@ -168,7 +169,7 @@ def _how_often(group: FailureGroup, look: Look) -> str:
         text = f"{group.number:,} times in {count_text(group.tasks, 'task')}"
         if first:
             text += f", {first} to {last}" if first != last else f", {first}"
-    if group.exception is not None:
+    if any(step.part == "raised" for step in group.example.chain):
         if group.handled == group.number:
             text += ", handled"
         elif group.handled:
@@ -194,7 +195,8 @@ def _way(failure: Failure, look: Look, wide: Look) -> Iterator[str]:
         mark = look.last if event is before[-1] else look.branch
         yield _event(event, _stem(event.depth, mark), look)
     if failure.traceback is not None:
-        yield from traceback_lines(_shortened(failure.traceback, look), "", wide)
+        for line in traceback_lines(_shortened(failure.traceback, look), "", wide):
+            yield line.rstrip()
 
 
 def _stem(depth: int, mark: str) -> str:
@@ -205,17 +207,20 @@ def _stem(depth: int, mark: str) -> str:
 
 
 def _step(step: Step, stem: str, look: Look) -> str:
-    line = _started(step, step.start, stem, look)
-    if step.part == "handled":
-        line.add("handled it", look.green, "  ")
+    line = Line(look, step.start, stem)
+    line.add_action(step.action_type, step.status)
+    if step.duration is not None:
+        line.add_duration(step.duration)
+    if step.part == "raised":
+        line.add("raised it", look.bold_red)
     elif step.part == "passed on":
-        line.add("failed of it", look.red, "  ")
-    elif step.part == "raised":
-        line.add("raised it", look.bold_red, "  ")
+        line.add("failed of it", look.red)
+    elif step.part == "handled":
+        line.add("handled it", look.green)
     elif step.exception is not None:
-        line.add(exception_text(step.exception, step.reason), look.red, "  ")
-    if step.status == "started":
-        line.add("still running when the log ended", look.yellow, "  ")
+        line.add(exception_text(step.exception, step.reason), look.red)
+    elif step.status == "started":
+        line.add("still running when the log ended", look.yellow)
     line.add_fields(step.fields.items())
     if step.end_fields:
         line.add_fields(step.end_fields.items(), f"  {look.ended} ")
@@ -223,31 +228,17 @@ def _step(step: Step, stem: str, look: Look) -> str:
 
 
 def _event(event: Event, stem: str, look: Look) -> str:
-    line = _started(event, event.time, stem, look)
+    line = Line(look, event.time, stem)
+    if event.status is None:
+        line.add_message(event.type, event.fields.get(LEVEL_FIELD))
+    else:
+        line.add_action(event.type, event.status)
+    if event.duration is not None:
+        line.add_duration(event.duration)
     if event.exception is not None:
-        line.add(exception_text(event.exception, event.reason), look.red, "  ")
+        line.add(exception_text(event.exception, event.reason), look.red)
     line.add_fields(event.fields.items())
     return line.text
-
-
-def _started(item: Step | Event, time: float | None, stem: str, look: Look) -> Line:
-    """Begin the line of an action or a message."""
-    line = Line(look, time, stem)
-    if isinstance(item, Event):
-        name, message = item.type, item.status is None
-    else:
-        name, message = item.action_type, False
-    marks = {
-        "succeeded": (look.succeeded, look.green),
-        "failed": (look.failed, look.bold_red),
-        "started": (look.started, look.yellow),
-    }
-    unknown = (look.message, "") if message else (look.unknown, look.yellow)
-    line.add(*marks.get(item.status or "", unknown))
-    line.add("(unknown)" if name is None else printable(name), "" if message else look.bold, " ")
-    if item.duration is not None:
-        line.add(duration_text(item.duration, look), look.cyan, "  ")
-    return line
 
 
 def _shortened(traceback: str, look: Look) -> str:
