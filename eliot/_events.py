@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
 
+from eliot._draw import Draw, Line
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
@@ -14,18 +15,8 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
-    TRACEBACK_FIELD,
 )
-from eliot._look import (
-    DURATION_FIELD,
-    ID,
-    LEVEL_FIELD,
-    Line,
-    Look,
-    cut,
-    traceback_lines,
-    value_text,
-)
+from eliot._look import ID, Look, cut, value_text
 from eliot._safe import printable, saferepr
 from eliot._typing import Message
 
@@ -117,7 +108,7 @@ class Events:
     line that is not in the action of the line above names its own.
 
     Args:
-        look: How to show them; may be replaced at any time.
+        look: How to show them.
 
     >>> events = Events(Look())
     >>> greet = {"task_uuid": "2cd4e99c-7b11", "action_type": "greet", "timestamp": 1443193754.5}
@@ -128,7 +119,8 @@ class Events:
     """
 
     def __init__(self, look: Look) -> None:
-        self.look = look
+        self._look = look
+        self._draw = Draw(look, packed=False)
         self._tasks: Dict[Any, _Task] = {}
         self._size = 0
 
@@ -137,7 +129,7 @@ class Events:
         try:
             return self._text(message)
         except Exception:  # anything may stand where its place should be
-            return cut(printable(saferepr(message)), self.look.width or _ODD, self.look)
+            return cut(printable(saferepr(message)), self._look.width or _ODD, self._look)
 
     def _text(self, message: Message) -> str:
         uuid, level = message[TASK_UUID_FIELD], message[TASK_LEVEL_FIELD]
@@ -169,87 +161,62 @@ class Events:
     def _before(self, uuid: Any) -> str:
         """Return the beginning of a task's lines; tasks at the same time often differ in colour."""
         text = printable(uuid)[:ID].ljust(ID)
-        if not self.look.color:
+        if not self._look.color:
             return f"{text} "
-        return f"\x1b[3{2 + sum(text.encode()) % 5}m{text}{self.look.plain} "
+        return f"\x1b[3{2 + sum(text.encode()) % 5}m{text}{self._look.plain} "
 
     def _line(self, message: Message, task: _Task, depth: int, end: str) -> Line:
-        stem = self.look.stem(depth, end)
-        return Line(self.look, message.get(TIMESTAMP_FIELD), stem, task.before)
+        look = self._look
+        return Line(look, message.get(TIMESTAMP_FIELD), look.stem(depth, end), task.before)
 
-    def _aside(self, line: Line, action: Optional[_Action], *, ends: bool = False) -> None:
-        """Say in which action this is, since it is not the one above."""
-        if action is not None and action.kind is not None:
-            text = self.look.inside if ends else f"{self.look.inside} {printable(action.kind)}"
-            if action.field is not None:
-                name, value = action.field
-                text += f" {printable(name)}={value_text(value)}"
-            line.add(text, self.look.dim)
+    def _aside(self, action: Optional[_Action], *, ends: bool = False) -> str:
+        """Say in which action something is, since it is not the one above."""
+        if action is None or action.kind is None:
+            return ""
+        text = self._look.inside if ends else f"{self._look.inside} {printable(action.kind)}"
+        if action.field is not None:
+            name, value = action.field
+            text += f" {printable(name)}={value_text(value)}"
+        return text
 
     def _message(self, message: Message, task: _Task, level: List[int], depth: int) -> str:
-        look, inside = self.look, level[:-1]
-        line = self._line(message, task, depth, look.branch)
-        line.add_message(message.get(MESSAGE_TYPE_FIELD), message.get(LEVEL_FIELD))
+        look, inside, aside = self._look, level[:-1], ""
         if inside != task.level:
             task.level, task.here = inside, task.find(inside)
-            self._aside(line, task.here)
-        fields = _own(message)
-        traceback = fields.pop(TRACEBACK_FIELD, None)
-        if traceback is None:
-            line.add_fields(fields.items())
-            return line.text
-        line.add_error(fields)
-        line.add_fields(fields.items())
+            aside = self._aside(task.here)
         guides = " " * (ID + 1) + look.stem(depth, look.trunk)
-        return "\n".join([line.text, *traceback_lines(traceback, guides, look)])
+        return self._draw.message(
+            message, look.stem(depth, look.branch), task.before, aside, guides
+        )
 
     def _start(self, message: Message, task: _Task, level: List[int]) -> str:
-        look, inside, kind = self.look, level[:-1], message[ACTION_TYPE_FIELD]
+        look, inside, kind = self._look, level[:-1], message[ACTION_TYPE_FIELD]
         line = self._line(message, task, len(inside), look.branch)
-        line.add_action(kind, STARTED_STATUS)
+        self._draw.action(line, kind, STARTED_STATUS)
         if inside and inside[:-1] != task.level:
-            self._aside(line, task.find(inside[:-1]))
+            line.add(self._aside(task.find(inside[:-1])), look.dim)
         action = task.begin(inside)
         task.level, task.here = inside, action
-        fields = _own(message)
         action.start, action.kind = message.get(TIMESTAMP_FIELD), kind
-        for name, value in fields.items():
-            if isinstance(value, (str, int, float)):
+        for name, value in message.items():
+            if name not in PROTECTED_FIELDS and isinstance(value, (str, int, float)):
                 action.field = name, value[:_HINT] if isinstance(value, str) else value
-            break
-        line.add_fields(fields.items())
+                break
+        self._draw.start(line, message)
         return line.text
 
     def _end(self, message: Message, task: _Task, level: List[int]) -> str:
-        look, inside = self.look, level[:-1]
-        status, kind = message.get(ACTION_STATUS_FIELD), message[ACTION_TYPE_FIELD]
-        action = task.find(inside)
+        look, draw, inside = self._look, self._draw, level[:-1]
+        status, action = message.get(ACTION_STATUS_FIELD), task.find(inside)
         line = self._line(message, task, len(level), look.last)
-        line.add_action(kind, status)
-        duration = _seconds(message.get(DURATION_FIELD))
-        if duration is None and action is not None:
-            start, end = _seconds(action.start), _seconds(message.get(TIMESTAMP_FIELD))
-            if start is not None and end is not None:
-                duration = max(end - start, 0.0)
+        draw.action(line, message[ACTION_TYPE_FIELD], status)
+        duration = draw.duration(None if action is None else action.start, message)
         if duration is not None:
             line.add_duration(duration)
         if inside != task.level:
-            self._aside(line, action, ends=True)
+            line.add(self._aside(action, ends=True), look.dim)
         task.end(inside, action)
-        fields = _own(message)
-        fields.pop(DURATION_FIELD, None)
         if status == FAILED_STATUS:
-            line.add_error(fields)
-        line.add_fields(fields.items())
+            draw.error(line, message)
+        draw.end(line, message, status)
         return line.text
-
-
-def _own(message: Message) -> Dict[str, Any]:
-    """Return the fields that are not Eliot's own."""
-    return {name: value for name, value in message.items() if name not in PROTECTED_FIELDS}
-
-
-def _seconds(value: Any) -> Optional[float]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
-        return value
-    return None

@@ -4,67 +4,41 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Iterable, List, Mapping, Tuple
 
-from eliot._fields import (
-    DESTINATION_FAILURE_TYPE,
-    EXCEPTION_FIELD,
-    FAILED_STATUS,
-    LOST_TYPE,
-    REASON_FIELD,
-    SERIALIZATION_FAILURE_TYPE,
-    STARTED_STATUS,
-    SUCCEEDED_STATUS,
-    TRACEBACK_TYPE,
-    UNCAUGHT_TYPE,
-    WARNING_TYPE,
-)
 from eliot._safe import printable
 from eliot.json import encode
 
 __all__ = [
-    "DURATION_FIELD",
-    "LEVEL_FIELD",
+    "ALARMING",
+    "CLOCK",
+    "ID",
+    "INDENTED",
     "PLAIN",
-    "Line",
+    "WARNING",
     "Look",
+    "columns",
     "cut",
     "duration_text",
     "exception_text",
     "fields_text",
-    "header",
     "look_of",
     "share_text",
-    "traceback_lines",
+    "shown_fields",
     "value_text",
 ]
 
-#: Fields that others than Eliot's own messages may have, too.
-DURATION_FIELD = "duration"
-LEVEL_FIELD = "log_level"
-
+#: The values of the field `log_level` that ask for attention.
 WARNING = "warning"
-_ALARMING = (WARNING, "error", "critical")
-_REPORTS = (
-    DESTINATION_FAILURE_TYPE,
-    EXCEPTION_FIELD,
-    FAILED_STATUS,
-    LOST_TYPE,
-    REASON_FIELD,
-    SERIALIZATION_FAILURE_TYPE,
-    STARTED_STATUS,
-    SUCCEEDED_STATUS,
-    TRACEBACK_TYPE,
-    UNCAUGHT_TYPE,
-    WARNING_TYPE,
-)
-
+ALARMING = (WARNING, "error", "critical")
 #: So many levels are indented; a number tells of more.
 INDENTED = 16
 
 #: How wide `Look.clock` is, and how much is shown of a task's id where tasks take turns.
 CLOCK = len("07:52:43.727")
 ID = 8
+
+_THOUSANDTHS = [f".{number:03d}" for number in range(1000)]
 
 _SYMBOLS = {
     "succeeded": ("✓", "+"),
@@ -148,6 +122,7 @@ class Look:
             setattr(self, name, code if color else "")
         # The last second that was shown, and its text: one pair, since threads share it.
         self._second: Tuple[int | None, str] = (None, "")
+        self._date: Tuple[int | None, str] = (None, "")
 
     def _moment(self, timestamp: float) -> datetime:
         moment = datetime.fromtimestamp(timestamp, timezone.utc)
@@ -166,7 +141,7 @@ class Look:
             if known != second:
                 text = self._moment(second).strftime("%H:%M:%S")
                 self._second = second, text
-            return f"{text}.{int((timestamp - second) * 1000):03d}"
+            return text + _THOUSANDTHS[int((timestamp - second) * 1000)]
         except Exception:  # anything may stand there
             return " " * CLOCK
 
@@ -178,9 +153,13 @@ class Look:
         '2015-09-25 15:09:14 UTC'
         """
         try:
-            return self._moment(timestamp // 1).strftime(
-                "%Y-%m-%d %H:%M:%S %z" if self.local else "%Y-%m-%d %H:%M:%S UTC"
-            )
+            second = int(timestamp // 1)
+            known, text = self._date
+            if known != second:
+                form = "%Y-%m-%d %H:%M:%S %z" if self.local else "%Y-%m-%d %H:%M:%S UTC"
+                text = self._moment(second).strftime(form)
+                self._date = second, text
+            return text
         except Exception:  # as above
             return ""
 
@@ -310,6 +289,9 @@ def exception_text(exception: Any, reason: Any) -> str:
     return f"{name}: {text}" if name and text else name or text
 
 
+_CONSTANTS = {None: "null", False: "false", True: "true"}
+
+
 def value_text(value: Any) -> str:
     r"""
     Return a value as one line without anything that a terminal obeys; JSON, near enough.
@@ -327,10 +309,12 @@ def value_text(value: Any) -> str:
             return repr(value)
         except ValueError:  # there is a limit for digits
             pass
+    if value is None or kind is bool:
+        return _CONSTANTS[value]
     return printable(encode(value).decode())
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Tell how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
@@ -348,10 +332,10 @@ def cut(text: str, room: int, look: Look = PLAIN) -> str:
     >>> cut("charge", 4), cut("charge", 6), cut("日本語", 4)
     ('cha…', 'charge', '日…')
     """
-    if len(text) * 2 <= room or _columns(text) <= room:
+    if len(text) * 2 <= room or columns(text) <= room:
         return text
     text = text[: max(0, room - len(look.ellipsis))]
-    while text and _columns(text) > room - len(look.ellipsis):
+    while text and columns(text) > room - len(look.ellipsis):
         text = text[:-1]
     return text + look.ellipsis
 
@@ -376,7 +360,7 @@ def fields_text(
     """
     pairs: Iterable[Tuple[str, Any]] = fields.items() if isinstance(fields, Mapping) else fields
     if look.color or room is not None:
-        return _shown(pairs, look, room)[0]
+        return shown_fields(pairs, look, room)[0]
     text = " ".join(
         [
             f'{name}="{value}"'
@@ -388,7 +372,7 @@ def fields_text(
     return text if text.isprintable() else printable(text)
 
 
-def _shown(
+def shown_fields(
     pairs: Iterable[Tuple[str, Any]], look: Look, room: int | None
 ) -> Tuple[str, int | None]:
     """Return fields in colour, as many as there is room for, and what is left of the room."""
@@ -403,116 +387,7 @@ def _shown(
             if value.__class__ is str:
                 value = value[: room + 1]  # noqa: PLW2901 - no more than that is ever shown
             piece = cut(f"{printable(name)}={value_text(value)}", room, look)
-            room -= _columns(piece) + 1
+            room -= columns(piece) + 1
         head, equals, tail = piece.partition("=")
         shown.append(f"{look.dim}{head}{equals}{look.plain}{tail}")
     return " ".join(shown), room
-
-
-def header(task_uuid: Any, start: Any, look: Look = PLAIN) -> str:
-    """
-    Return the line above a tree.
-
-    >>> header("2cd4e99c-7b11-4b1c-8a5e-4f6a1f0ad6a1", 1443193754.5)
-    '2cd4e99c-7b11-4b1c-8a5e-4f6a1f0ad6a1  2015-09-25 15:09:14 UTC'
-    """
-    text = f"{look.bold}{printable(task_uuid)}{look.plain}"
-    date = look.date(start)
-    return f"{text}  {look.dim}{date}{look.plain}" if date else text
-
-
-class Line:
-    """
-    Write one line of a tree, as long as there is room.
-
-    Args:
-        look: How it looks.
-        start: Its time, in seconds since 1970 (UTC).
-        stem: What stands between time and entry.
-        before: What stands before the time, in colours; nothing, or `ID` columns and a blank.
-
-    >>> line = Line(Look(width=35), 1443193754.5, "├─")
-    >>> line.add_action("charge", "succeeded")
-    >>> line.add_fields([("card", "1881")])
-    >>> line.text
-    '15:09:14.500  ├─✓ charge  card="18…'
-    """
-
-    __slots__ = ("_look", "_room", "text")
-
-    def __init__(self, look: Look, start: Any, stem: str, before: str = "") -> None:
-        clock = look.clock(start)
-        self.text = f"{before}{look.dim}{clock}  {stem}{look.plain}"
-        self._look = look
-        self._room = None
-        if look.width is not None:
-            self._room = look.width - len(clock) - 2 - len(stem) - (ID + 1 if before else 0)
-
-    def add(self, text: str, style: str = "", gap: str = "  ") -> None:
-        """Add a text, in a style, behind a gap; cut it if there is too little room."""
-        if self._room is not None:
-            self._room -= len(gap)
-            if self._room <= 0:
-                return
-            text = cut(text, self._room, self._look)
-            self._room -= _columns(text)
-        self.text += f"{gap}{style}{text}{self._look.plain}" if style else gap + text
-
-    def add_action(self, kind: Any, status: Any) -> None:
-        """Add the type of an action, with a mark for its status."""
-        look = self._look
-        style = look.bold
-        if status == SUCCEEDED_STATUS:
-            self.add(look.succeeded, look.green, "")
-        elif status == FAILED_STATUS:
-            style = look.bold_red
-            self.add(look.failed, style, "")
-        elif status == STARTED_STATUS:
-            self.add(look.started, look.yellow, "")
-        else:
-            self.add(look.unknown, look.yellow, "")
-        self.add("(unknown)" if kind is None else printable(kind), style, " ")
-
-    def add_message(self, kind: Any, level: Any) -> None:
-        """
-        Add the type of a message.
-
-        Those that tell of trouble have a mark of their own: by their `log_level`, or by their type
-        if they are reports of Eliot's.
-        """
-        look = self._look
-        text = "" if kind is None else printable(kind)
-        if level in _ALARMING or text in _REPORTS:
-            self.add(f"{look.warning} {text}", look.yellow if level == WARNING else look.red, "")
-        else:
-            self.add(f"{look.message} {text}", "", "")
-
-    def add_duration(self, seconds: float, whole: float | None = None) -> None:
-        """Add how long an action took, and how much that is of the time of the one around it."""
-        self.add(duration_text(seconds, self._look), self._look.cyan)
-        share = share_text(seconds, whole)
-        if share:
-            self.add(share, self._look.dim)
-
-    def add_error(self, fields: Dict[str, Any]) -> None:
-        """Add an exception, which is taken out of the fields."""
-        error = exception_text(fields.pop(EXCEPTION_FIELD, None), fields.pop(REASON_FIELD, None))
-        self.add(error or FAILED_STATUS, self._look.red)
-
-    def add_fields(self, pairs: Iterable[Tuple[str, Any]], gap: str = "  ") -> None:
-        """Add fields behind a gap."""
-        if self._room is None:
-            text = fields_text(pairs, self._look)
-        else:
-            text, self._room = _shown(pairs, self._look, self._room - len(gap))
-        if text:
-            self.text += gap + text
-
-
-def traceback_lines(traceback: Any, guides: str, look: Look = PLAIN) -> List[str]:
-    """Return a traceback line by line, below the entry that it belongs to; nothing is cut."""
-    lines = (traceback if isinstance(traceback, str) else printable(traceback)).split("\n")
-    before = f"{look.dim}{' ' * (CLOCK + 2)}{guides}{look.plain}  "
-    return [f"{before}{printable(line)}" for line in lines[:-1]] + [
-        f"{before}{look.red}{printable(lines[-1])}{look.plain}"
-    ]

@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from operator import itemgetter
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+from eliot._draw import Draw, Line, header
 from eliot._entries import Entry
 from eliot._fields import (
+    ACTION_STATUS_FIELD,
     FAILED_STATUS,
+    MESSAGE_TYPE_FIELD,
     STARTED_STATUS,
-    TRACEBACK_FIELD,
+    TIMESTAMP_FIELD,
 )
-from eliot._look import (
-    DURATION_FIELD,
-    INDENTED,
-    PLAIN,
-    Line,
-    Look,
-    duration_text,
-    header,
-    share_text,
-    traceback_lines,
-)
-from eliot._packed import field_of
+from eliot._look import INDENTED, PLAIN, Look, duration_text, share_text
+from eliot._packed import Packed, field_of
+from eliot._safe import saferepr
+from eliot._tree import Node
 from eliot.parse import Task
 
-__all__ = ["tree_lines"]
-
-_ACTION = "action"
-_MESSAGE = "message"
-_MISSING = "missing"
+__all__ = ["Renderer", "tree_lines"]
 
 #: So many siblings of a type are folded, and no fewer.
 _FOLDED = 3
 
+#: The number of the end of an action in which nothing was logged.
+_NO_CHILDREN = 2
 
-class Fold(NamedTuple):
-    """Children of one type, shown as one."""
+_SECOND = itemgetter(1)
 
-    first: Entry
-    members: List[Entry]
+#: Children of one type, shown as one.
+_Fold = List[Any]
 
-
-_Part = Union[Entry, Fold]
+#: A message, an action, so many missing messages, or a fold.
+_Part = Union[Packed, Node, int, _Fold]
 
 
 class _Below(NamedTuple):
     """How to show what is in an action."""
 
-    #: What stands before the children, for all around the action.
-    guides: str
-    #: How deep they are.
     depth: int
-    #: How long the action took, in seconds.
-    whole: Optional[float]
     #: What stands before children but the last one, and before that.
     branch: str
     last: str
+    #: What stands there before what is in them.
+    inside_branch: str
+    inside_last: str
+
+
+_TOP = _Below(0, "", "", "", "")
 
 
 def tree_lines(
@@ -82,129 +76,158 @@ def tree_lines(
     u  1970-01-01 00:00:01 UTC
     00:00:01.500  ✓ greet  2.50 s  x=3
     """
-    top = shown if isinstance(shown, Entry) else next(shown.walk(), None)
-    if top is None:
-        return
-    draw = _Drawing(look)
-    if top is not shown:
-        yield header(top.task_uuid, top.start, look)
-    below = _Below("", 0, None, "", "")
-    # Of each action on the way: what is left of its children, the next of them, how to show these.
-    stack: List[Tuple[Iterator[_Part], Optional[_Part], _Below]] = []
-    rest: Iterator[_Part] = iter(())
-    part: Optional[_Part] = top
-    while part is not None:
-        following = next(rest, None)
-        stem = below.last if following is None else below.branch
-        if isinstance(part, Fold):
-            yield draw.fold(part, stem, below.whole)
-        elif part.kind == _MESSAGE:
-            yield draw.message(part, stem)
-            traceback = field_of(part._start, TRACEBACK_FIELD)
-            if traceback is not None:
-                inner = draw.below(below, None, goes_on=following is not None)
-                yield from traceback_lines(traceback, inner.guides, look)
-        elif part.kind == _MISSING:
-            yield draw.missing(part, stem)
-        else:
-            duration = part.duration
-            yield draw.action(part, stem, duration, below.whole)
-            stack.append((rest, following, below))
-            below = draw.below(below, duration, goes_on=following is not None)
-            rest = _folded(part.children) if fold else part._children()
-            following = next(rest, None)
-        part = following
-        while part is None and stack:
-            rest, part, below = stack.pop()
+    return Renderer(look, fold=fold).lines(shown)
 
 
-def _folded(children: List[Entry]) -> Iterator[_Part]:
-    """Put many children of one type together, where the first of them is."""
-    groups: Dict[Tuple[str, Optional[str]], List[Entry]] = {}
-    for child in children:
-        groups.setdefault((child.kind, child.type), []).append(child)
-    for child in children:
-        group = groups[child.kind, child.type]
-        if child.kind == _MISSING or len(group) < _FOLDED:
-            yield child
-        elif child is group[0]:
-            yield Fold(child, group)
+class Renderer:
+    """
+    Render trees in one look.
 
+    Args:
+        look: How to show them.
+        fold: Show three or more children of one type as one line.
+    """
 
-class _Drawing:
-    """Draw entries in one look."""
-
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look = PLAIN, *, fold: bool = False) -> None:
         self._look = look
+        self._fold = fold
+        self._draw = Draw(look, packed=True)
 
-    def below(self, around: _Below, whole: Optional[float], *, goes_on: bool) -> _Below:
-        """Say how to show the children of an action."""
-        look, depth = self._look, around.depth + 1
-        guides = around.guides
-        if 0 < around.depth <= INDENTED:
-            guides += look.trunk if goes_on else "  "
-        stem = guides if depth <= INDENTED else f"{guides}({depth}) "
-        return _Below(guides, depth, whole, stem + look.branch, stem + look.last)
+    def lines(self, shown: Union[Task, Entry]) -> Iterator[str]:
+        """Give the lines of a task, the first of which is a header; or of a part of one."""
+        if isinstance(shown, Entry):
+            top = shown
+        else:
+            first = next(shown.walk(), None)
+            if first is None:
+                return
+            top = first
+            yield header(top.task_uuid, top.start, self._look)
+        yield from self._parts(top._node or top._start or top.count)
 
-    def message(self, entry: Entry, stem: str) -> str:
-        """Return the line of a message."""
-        line = Line(self._look, entry.start, stem)
-        line.add_message(entry.type, entry.log_level)
-        fields = entry.fields
-        if fields.pop(TRACEBACK_FIELD, None) is not None:
-            line.add_error(fields)
-        line.add_fields(fields.items())
-        return line.text
+    def _parts(self, top: _Part) -> Iterator[str]:
+        """Give the lines of a part of a tree and of all in it."""
+        draw = self._draw
+        part: Optional[_Part] = top
+        below, whole = _TOP, None
+        # Of each action on the way: its children that are left, the next one, how to show these.
+        stack: List[Tuple[Iterator[_Part], Optional[_Part], _Below, Optional[float]]] = []
+        rest: Iterator[_Part] = iter(())
+        while part is not None:
+            following = next(rest, None)
+            if following is None:
+                stem, guides = below.last, below.inside_last
+            else:
+                stem, guides = below.branch, below.inside_branch
+            if isinstance(part, tuple):
+                yield draw.message(part, stem, guides=guides)
+            elif isinstance(part, Node):
+                duration = self._duration(part)
+                yield self._action(part, stem, duration, whole)
+                if part.slots or part.last > _NO_CHILDREN:
+                    stack.append((rest, following, below, whole))
+                    below, whole = self._below(below.depth + 1, guides), duration
+                    rest = self._children(part)
+                    following = next(rest, None)
+            elif isinstance(part, int):
+                yield self._missing(part, stem)
+            else:
+                yield self._folded(part, stem, whole)
+            part = following
+            while part is None and stack:
+                rest, part, below, whole = stack.pop()
 
-    def action(
-        self, entry: Entry, stem: str, duration: Optional[float], whole: Optional[float]
+    def _below(self, depth: int, guides: str) -> _Below:
+        """Say how to show what is in an action."""
+        look = self._look
+        if depth > INDENTED:
+            stem = f"{guides}({depth}) "
+            return _Below(depth, stem + look.branch, stem + look.last, guides, guides)
+        trunk, blank = guides + look.trunk, guides + "  "
+        return _Below(depth, guides + look.branch, guides + look.last, trunk, blank)
+
+    def _children(self, node: Node) -> Iterator[_Part]:
+        parts: Iterator[_Part] = map(_SECOND, node.parts())
+        return self._with_folds(list(parts)) if self._fold else parts
+
+    def _with_folds(self, parts: List[_Part]) -> Iterator[_Part]:
+        """Put many children of one type together, where the first of them is."""
+        groups: Dict[Any, _Fold] = {}
+        for part in parts:
+            groups.setdefault(_kind_of(part), []).append(part)
+        for part in parts:
+            group = groups[_kind_of(part)]
+            if isinstance(part, int) or len(group) < _FOLDED:
+                yield part
+            elif part is group[0]:
+                yield group
+
+    def _duration(self, node: Node) -> Optional[float]:
+        if node.end is None:
+            return None
+        return self._draw.duration(field_of(node.start, TIMESTAMP_FIELD), node.end)
+
+    def _action(
+        self, node: Node, stem: str, duration: Optional[float], whole: Optional[float]
     ) -> str:
         """Return the line of an action."""
-        look, status = self._look, entry.status
-        line = Line(look, entry.start, stem)
-        line.add_action(entry.type, status)
+        look, draw, start, end = self._look, self._draw, node.start, node.end
+        status = _status_of(node)
+        line = Line(look, field_of(start, TIMESTAMP_FIELD), stem)
+        draw.action(line, node.type, status)
         if duration is not None:
             line.add_duration(duration, whole)
-        ended = entry.end_fields
-        ended.pop(DURATION_FIELD, None)
         if status == FAILED_STATUS:
-            line.add_error(ended)
+            draw.error(line, end)
         elif status == STARTED_STATUS:
             line.add("still running when the log ended", look.yellow)
-        line.add_fields(entry.fields.items())
-        if ended:
-            line.add_fields(ended.items(), f"  {look.ended} ")
+        if start is not None:
+            draw.start(line, start)
+        if end is not None:
+            draw.end(line, end, status, f"  {look.ended} ")
         return line.text
 
-    def missing(self, entry: Entry, stem: str) -> str:
+    def _missing(self, count: int, stem: str) -> str:
         """Return the line of messages that must have been there."""
         line = Line(self._look, None, stem)
-        what = "message" if entry.count == 1 else "messages"
-        line.add(f"{self._look.missing} {entry.count:,} {what} missing", self._look.yellow, "")
+        what = "message" if count == 1 else "messages"
+        line.add(f"{self._look.missing} {count:,} {what} missing", self._look.yellow, "")
         return line.text
 
-    def fold(self, fold: Fold, stem: str, whole: Optional[float]) -> str:
+    def _folded(self, fold: _Fold, stem: str, whole: Optional[float]) -> str:
         """Return the line of many children."""
-        look, first, members = self._look, fold.first, fold.members
-        line = Line(look, first.start, stem)
-        number = f"{look.times} {len(members):,}"
-        if first.kind == _MESSAGE:
-            line.add_message(first.type, first.log_level)
+        look, first = self._look, fold[0]
+        number = f"{look.times} {len(fold):,}"
+        if not isinstance(first, Node):
+            line = Line(look, field_of(first, TIMESTAMP_FIELD), stem)
+            line.add_message(field_of(first, MESSAGE_TYPE_FIELD), None)
             line.add(number, look.bold, " ")
             return line.text
-        counts = Counter(each.status for each in members)
+        line = Line(look, field_of(first.start, TIMESTAMP_FIELD), stem)
+        counts = Counter(map(_status_of, fold))
         worst = next(s for s in (FAILED_STATUS, STARTED_STATUS, *counts) if counts[s])
         line.add_action(first.type, worst)
         line.add(number, look.bold, " ")
-        durations = [each.duration for each in members if each.duration is not None]
+        durations = [d for d in map(self._duration, fold) if d is not None]
         if durations:
             total = sum(durations)
             line.add(f"mean {duration_text(total / len(durations), look)}", look.cyan)
-            share = share_text(total, whole)
-            if share:
-                line.add(share, look.dim)
+            line.add(share_text(total, whole), look.dim)
         if counts[FAILED_STATUS]:
             line.add(f"{counts[FAILED_STATUS]:,} failed", look.bold_red)
         if counts[STARTED_STATUS]:
             line.add(f"{counts[STARTED_STATUS]:,} still running", look.yellow)
         return line.text
+
+
+def _status_of(node: Node) -> Any:
+    if node.end is not None:
+        return field_of(node.end, ACTION_STATUS_FIELD)
+    return None if node.start is None else STARTED_STATUS
+
+
+def _kind_of(part: _Part) -> Any:
+    """Return what children have in common that are folded."""
+    if isinstance(part, tuple):
+        return "message", saferepr(field_of(part, MESSAGE_TYPE_FIELD))
+    return "action", saferepr(part.type) if isinstance(part, Node) else None

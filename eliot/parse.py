@@ -557,7 +557,7 @@ def _warned(sources: Iterable[Source]) -> Iterator[Task]:
         nonlocal count
         count += 1
         if count <= _WARNINGS:
-            warnings.warn(str(problem), RuntimeWarning, stacklevel=3)
+            warnings.warn(str(problem), RuntimeWarning, stacklevel=2)
 
     yield from tasks_of(Log(sources, warn), warn)
     if count > _WARNINGS:
