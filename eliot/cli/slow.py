@@ -294,7 +294,8 @@ class _Answer:
         left_out = len(task.path) - len(steps)
         if left_out:
             rest = task.duration - sum(step.seconds for step in steps)
-            yield f"{look.dim}{self._time(max(rest, 0.0))} in {left_out:,} more steps{look.plain}"
+            more = f"{self._time(max(rest, 0.0))} in {count_text(left_out, 'step')} more"
+            yield f"{look.dim}{more}{look.plain}"
 
 
 def _both(

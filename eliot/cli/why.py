@@ -6,15 +6,8 @@ from typing import Any, Iterator, List, Tuple
 
 import click
 
-from eliot._look import (
-    INDENTED,
-    LEVEL_FIELD,
-    Line,
-    Look,
-    cut,
-    exception_text,
-    traceback_lines,
-)
+from eliot._draw import Line
+from eliot._look import CLOCK, INDENTED, Look, cut, exception_text
 from eliot._safe import printable
 from eliot.cli._options import Session, log_command
 from eliot.cli._words import count_text
@@ -153,6 +146,7 @@ def _group(group: FailureGroup, look: Look, wide: Look) -> Iterator[str]:
     yield ""
     yield from _way(failure, look, wide)
     if failure.afterwards:
+        yield ""
         yield f"{look.bold}Afterwards failed:{look.plain}"
         for event in failure.afterwards:
             yield _event(event, "", look)
@@ -195,8 +189,7 @@ def _way(failure: Failure, look: Look, wide: Look) -> Iterator[str]:
         mark = look.last if event is before[-1] else look.branch
         yield _event(event, _stem(event.depth, mark), look)
     if failure.traceback is not None:
-        for line in traceback_lines(_shortened(failure.traceback, look), "", wide):
-            yield line.rstrip()
+        yield from _traceback(failure.traceback, look)
 
 
 def _stem(depth: int, mark: str) -> str:
@@ -230,7 +223,7 @@ def _step(step: Step, stem: str, look: Look) -> str:
 def _event(event: Event, stem: str, look: Look) -> str:
     line = Line(look, event.time, stem)
     if event.status is None:
-        line.add_message(event.type, event.fields.get(LEVEL_FIELD))
+        line.add_message(event.type, event.fields.get("log_level"))
     else:
         line.add_action(event.type, event.status)
     if event.duration is not None:
@@ -241,9 +234,11 @@ def _event(event: Event, stem: str, look: Look) -> str:
     return line.text
 
 
-def _shortened(traceback: str, look: Look) -> str:
+def _traceback(traceback: str, look: Look) -> Iterator[str]:
     lines = traceback.rstrip("\n").split("\n")
     begin, end = _TRACEBACK
     if len(lines) > begin + end:
         lines[begin:-end] = [f"{look.ellipsis} {len(lines) - begin - end:,} lines more"]
-    return "\n".join(lines)
+    for line in lines:
+        text = f"{' ' * (CLOCK + 4)}{printable(line)}".rstrip()
+        yield f"{look.red}{text}{look.plain}" if line is lines[-1] else text
