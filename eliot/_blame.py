@@ -29,7 +29,7 @@ class Story:
                     self._noted.append(entry)
                 elif status == STARTED_STATUS:
                     self._started.append(entry)
-            elif entry.exception is not None and TRACEBACK_FIELD in entry.fields:
+            elif entry.exception is not None and entry.fields.get(TRACEBACK_FIELD):
                 self._noted.append(entry)
         # Actions are known by the identity of their entries: to compare levels takes long.
         self._causes: Dict[int, List[Entry]] = {}

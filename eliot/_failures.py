@@ -222,8 +222,8 @@ def _failed(story: Story, origin: Entry, views: _Views) -> _Case:
     way, around = story.way_up(origin)
     told = story.told(origin)
     texts = [message.fields[TRACEBACK_FIELD] for message in told]
-    texts += [action.end_fields.get(TRACEBACK_FIELD, "") for action in way]
-    traceback = max(map(safeunicode, texts), key=len) or None
+    texts += [action.end_fields.get(TRACEBACK_FIELD) for action in way]
+    traceback = max((safeunicode(text) for text in texts if text), key=len, default=None)
     handler = around if around is not None and went_on(around, way[-1]) else None
 
     def make(case: _Case) -> Failure:

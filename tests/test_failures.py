@@ -528,6 +528,7 @@ class TestTracebacks:
         [group] = told.find().failed
 
         assert "tb" == group.example.traceback
+        assert [] == told.find().caught
         assert ({"code": 3}, 0.5) == (group.example.chain[0].end_fields, group.example.chain[0][4])
 
     def test_each_its_own(self) -> None:
@@ -582,11 +583,89 @@ class TestTracebacks:
             found.caught[0].tasks,
         )
 
+    def test_top_level(self, log: Log) -> None:
+        """A traceback that is logged where the program has left the task belongs to the failure."""
+        for number in (1, 2):
+            try:
+                with start_action(action_type="serve"):
+                    try:
+                        with start_action(action_type="load"):
+                            raise KeyError(number)
+                    except KeyError as error:
+                        raise ValueError("v") from error
+            except ValueError:
+                write_traceback()
+        found = find(log)
+
+        assert [] == found.caught
+        [group] = found.failed
+        assert (2, 0) == (group.number, group.handled)
+        text = group.example.traceback or ""
+        assert text.index("KeyError: 1") < text.index("ValueError: v")
+
+    @pytest.mark.parametrize(
+        ("at", "reason", "caught"),
+        [(1.5, "no", 0), (2.5, "no", 1), (0.5, "no", 1), (1.5, "other", 1), ("then", "no", 1)],
+    )
+    def test_top_level_soon(self, at: Any, reason: str, caught: int) -> None:
+        """It does so within a second, and if it tells of the same exception."""
+        told = Told()
+        told.start("a")
+        told.fail("a", 2)
+        outside = Told("v")
+        outside.trace(1, reason=reason)
+        outside.messages[0]["timestamp"] = at
+        found = find(told.messages + outside.messages)
+
+        assert caught == len(found.caught)
+        assert (None if caught else "tb") == found.failed[0].example.traceback
+
+    def test_top_level_of_another(self) -> None:
+        """It is not told with an example of which the text is another one, or which knows more."""
+        log: Log = []
+        for number, reason in enumerate(["first", "second"]):
+            told = Told(f"u{number}")
+            told.start("a")
+            told.fail("a", 2, reason=reason, traceback="a longer one" if number == 0 else None)
+            outside = Told(f"v{number}")
+            outside.trace(1, reason=reason)
+            outside.messages[0]["timestamp"] = 1.5
+            log += told.messages + outside.messages
+        found = find(log)
+
+        assert [] == found.caught
+        assert ("first", "a longer one") == (
+            found.failed[0].example.reason,
+            found.failed[0].example.traceback,
+        )
+
+    def test_top_level_of_the_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Only so many exceptions are remembered for that."""
+        monkeypatch.setattr("eliot._failures._MOST_LEFT", 1)
+        log: Log = []
+        for number in range(2):
+            told = Told(f"u{number}")
+            told.start("a")
+            told.fail("a", 2, reason=str(number))
+            log += told.messages
+        for number in range(2):
+            outside = Told(f"v{number}")
+            outside.trace(1, reason=str(number))
+            outside.messages[0]["timestamp"] = 1.5
+            log += outside.messages
+
+        assert ["0"] == [group.example.reason for group in find(log).caught]
+
     def test_no_traceback(self) -> None:
         """A message that names an exception, without a traceback, is a message."""
         told = Told()
         told.say("m", 1, exception="E", reason="no")
+        silent = Told("v")
+        silent.start("a")
+        silent.trace(2, text="")
+        silent.fail("a", 3, traceback=None)
 
+        assert None is silent.find().failed[0].example.traceback
         assert Failures([], [], []) == told.find()
 
 

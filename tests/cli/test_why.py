@@ -254,8 +254,10 @@ Failures: 1
         """So have actions that never ended."""
         log = [started("a", []), started("b", [2]), said("m", [2, 2], 3)]
         _, text = run(write(tmp_path, *log, *of("u2", *log, started("b", [3]))))
+        _, kinds = run(write(tmp_path, *log, *of("u2", started("c", []))))
 
         assert text.startswith("Actions that had not ended when the log ended: 3 of 1 kind\n\n")
+        assert "\n  1 × never ended in c\n" in kinds
         assert "▶ b never ended\n  in a > b\n" in text
         assert "22:13:20.000  └─▶ b  still running when the log ended\n" in text
         assert "22:13:23.000    └─· m\n" in text
@@ -276,6 +278,20 @@ Failures: 1
 
         assert "\nAfterwards failed:\n22:13:20.000  ✗ work  2.00 s  trio.Cancelled  n=3\n" in text
         assert "\nand 7 actions more\n" in text
+
+    def test_few_afterwards(self, tmp_path: Path) -> None:
+        """If all are told nothing is said of more."""
+        log = [
+            started("top", []),
+            *(m for n in (2, 3) for m in (started("in", [n]), ended("in", [n, 2], n, **LOST))),
+            started("more", [4], 4),
+            ended("more", [4, 2], 4),
+            ended("top", [5], 5, **NO_PAGE),
+        ]
+        _, text = run(write(tmp_path, *log))
+
+        assert "\nAfterwards failed:\n22:13:20.000  ✗ top  5.00 s  RuntimeError: no page\n" in text
+        assert "actions more" not in text
 
     @pytest.mark.parametrize("depth", [400, pytest.param(5000, marks=pytest.mark.heavy)])
     def test_deep(self, tmp_path: Path, depth: int) -> None:
