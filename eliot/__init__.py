@@ -32,6 +32,7 @@ from eliot._typing import Destination as _Destination
 from eliot._validation import ActionType, Field, MessageType, ValidationError, fields
 
 if _TYPE_CHECKING:
+    from eliot._console import to_console
     from eliot._files import FileDestination
     from eliot._interface import ILogger
     from eliot._status import status
@@ -121,6 +122,7 @@ __all__ = [
     "start_action",
     "start_task",
     "status",
+    "to_console",
     "to_file",
     "use_asyncio_context",
     "writeFailure",
@@ -139,6 +141,10 @@ if not _TYPE_CHECKING:
             from eliot._status import status
 
             return status
+        if name == "to_console":
+            from eliot._console import to_console
+
+            return to_console
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 

@@ -41,7 +41,10 @@ from eliot._look import (
 )
 from eliot._safe import printable
 
-__all__ = ["DURATION_FIELD", "Draw", "Line", "header"]
+__all__ = ["UNENDED", "Draw", "Line", "header"]
+
+#: What is said of actions without an end.
+UNENDED = "still running when the log ended"
 
 #: Fields that others than Eliot's own messages may have, too.
 DURATION_FIELD = "duration"
@@ -165,6 +168,11 @@ class Line:
         else:
             self.add(text, look.cyan)
             self.add(share, look.dim)
+
+    def add_missing(self, count: int) -> None:
+        """Add how many messages must have been there."""
+        what = "message" if count == 1 else "messages"
+        self.add(f"{self.look.missing} {count:,} {what} missing", self.look.yellow, "")
 
     def add_fields(self, pairs: Iterable[Tuple[str, Any]], gap: str = "  ") -> None:
         """Add fields behind a gap."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from eliot._draw import Draw, Line
+from eliot._draw import UNENDED, Draw, Line
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
@@ -16,6 +16,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._later import is_cramped
 from eliot._look import ID, Look, cut, value_text
 from eliot._safe import printable, saferepr
 from eliot._typing import Message
@@ -35,7 +36,7 @@ _ODD = 1000
 class _Action:
     """An action that has started and not ended."""
 
-    __slots__ = ("field", "inner", "kind", "parent", "start")
+    __slots__ = ("field", "inner", "kind", "parent", "seen", "start")
 
     def __init__(self, parent: Optional[_Action]) -> None:
         self.parent = parent
@@ -46,6 +47,8 @@ class _Action:
         self.field: Optional[Tuple[str, Any]] = None
         #: The actions in it, by the last number of their level.
         self.inner: Dict[int, _Action] = {}
+        #: How many messages and actions have come in it.
+        self.seen = 0
 
 
 class _Task:
@@ -109,6 +112,7 @@ class Events:
 
     Args:
         look: How to show them.
+        gaps: Whether to say how many messages are missing where an action ends.
 
     >>> events = Events(Look())
     >>> greet = {"task_uuid": "2cd4e99c-7b11", "action_type": "greet", "timestamp": 1443193754.5}
@@ -118,17 +122,24 @@ class Events:
     2cd4e99c 15:09:14.500  └─✓ greet  0 µs
     """
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
-        self._draw = Draw(look, packed=False)
+    def __init__(self, look: Look, *, gaps: bool = False) -> None:
+        self._gaps = gaps
+        self.show_as(look)
         self._tasks: Dict[Any, _Task] = {}
         self._size = 0
+
+    def show_as(self, look: Look) -> None:
+        """Show what comes in another look."""
+        self._look = look
+        self._draw = Draw(look, packed=False)
 
     def text(self, message: Message) -> str:
         """Return the text of a message: one line, or several if it has a traceback."""
         try:
             return self._text(message)
-        except Exception:  # anything may stand where its place should be
+        except Exception as error:  # anything may stand where its place should be
+            if isinstance(error, RecursionError) and is_cramped():
+                raise  # the message comes again
             return cut(printable(saferepr(message)), self._look.width or _ODD, self._look)
 
     def _text(self, message: Message) -> str:
@@ -184,6 +195,8 @@ class Events:
         if inside != task.level:
             task.level, task.here = inside, task.find(inside)
             aside = self._aside(task.here)
+        if task.here is not None:
+            task.here.seen += 1
         guides = " " * (ID + 1) + look.stem(depth, look.trunk)
         return self._draw.message(
             message, look.stem(depth, look.branch), task.before, aside, guides
@@ -196,6 +209,8 @@ class Events:
         if inside and inside[:-1] != task.level:
             line.add(self._aside(task.find(inside[:-1])), look.dim)
         action = task.begin(inside)
+        if action.parent is not None:
+            action.parent.seen += 1
         task.level, task.here = inside, action
         action.start, action.kind = message.get(TIMESTAMP_FIELD), kind
         for name, value in message.items():
@@ -219,4 +234,26 @@ class Events:
         if status == FAILED_STATUS:
             draw.error(line, message)
         draw.end(line, message, status)
-        return line.text
+        if not self._gaps or action is None or action.kind is None:
+            return line.text
+        missing = level[-1] - 2 - action.seen
+        if missing <= 0:
+            return line.text
+        gap = Line(look, None, look.stem(len(level), look.branch), task.before)
+        gap.add_missing(missing)
+        return f"{gap.text}\n{line.text}"
+
+    def unended(self) -> Iterator[str]:
+        """Give a line for each action that has not ended: the log has."""
+        look = self._look
+        for task in self._tasks.values():
+            actions = [(task.root, 1)]
+            for action, depth in actions:
+                actions.extend((inner, depth + 1) for inner in action.inner.values())
+            for action, depth in reversed(actions):
+                if action.kind is not None:
+                    line = Line(look, None, look.stem(depth, look.last), task.before)
+                    line.add_action(action.kind, STARTED_STATUS)
+                    line.add(UNENDED, look.yellow)
+                    line.add(self._aside(action, ends=True), look.dim)
+                    yield line.text

@@ -26,6 +26,7 @@ __all__ = [
     "share_text",
     "shown_fields",
     "value_text",
+    "width_of",
 ]
 
 #: The values of the field `log_level` that ask for attention.
@@ -159,9 +160,9 @@ class Look:
                 form = "%Y-%m-%d %H:%M:%S %z" if self.local else "%Y-%m-%d %H:%M:%S UTC"
                 text = self._moment(second).strftime(form)
                 self._date = second, text
-            return text
         except Exception:  # as above
             return ""
+        return text
 
     def stem(self, depth: int, end: str) -> str:
         """
@@ -202,7 +203,7 @@ def look_of(stream: Any, color: bool | None = None, *, local: bool = False) -> L
     except Exception:  # it has no encoding, or a poor one
         unicode = getattr(stream, "encoding", None) is None
     return Look(
-        unicode=unicode, color=color, width=_width(stream) if terminal else None, local=local
+        unicode=unicode, color=color, width=width_of(stream) if terminal else None, local=local
     )
 
 
@@ -220,7 +221,8 @@ def _obeys_codes(environ: Mapping[str, str]) -> bool:
     return environ.get("TERM") != "dumb"
 
 
-def _width(stream: Any) -> int | None:
+def width_of(stream: Any) -> int | None:
+    """Return how many columns a terminal has, or None if that cannot be told."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except Exception:  # it is no real one

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from itertools import islice
 from operator import itemgetter
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple, Union
 
-from eliot._draw import Draw, Line, header
+from eliot._draw import UNENDED, Draw, Line, header
 from eliot._entries import Entry
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -19,9 +21,11 @@ from eliot._look import INDENTED, PLAIN, Look, duration_text, share_text
 from eliot._packed import Packed, field_of
 from eliot._safe import saferepr
 from eliot._tree import Node
-from eliot.parse import Task
 
-__all__ = ["Renderer", "tree_lines"]
+__all__ = ["Renderer", "mime_bundle", "rich_text", "tree_data", "tree_lines"]
+
+#: So many lines of a task are shown in a notebook.
+_ENOUGH = 1000
 
 #: So many siblings of a type are folded, and no fewer.
 _FOLDED = 3
@@ -36,6 +40,18 @@ _Fold = List[Any]
 
 #: A message, an action, so many missing messages, or a fold.
 _Part = Union[Packed, Node, int, _Fold]
+
+
+class Walkable(Protocol):
+    """A task, as far as this room needs to know; `eliot.parse` itself is above."""
+
+    def walk(self) -> Iterator[Entry]:
+        """Give all entries."""
+        ...
+
+    def is_complete(self) -> bool:
+        """Tell whether all messages have come."""
+        ...
 
 
 class _Below(NamedTuple):
@@ -54,7 +70,7 @@ _TOP = _Below(0, "", "", "", "")
 
 
 def tree_lines(
-    shown: Union[Task, Entry], look: Look = PLAIN, *, fold: bool = False
+    shown: Union[Walkable, Entry], look: Look = PLAIN, *, fold: bool = False
 ) -> Iterator[str]:
     """
     Give the text of a tree, line by line, without line feeds.
@@ -79,6 +95,43 @@ def tree_lines(
     return Renderer(look, fold=fold).lines(shown)
 
 
+def tree_data(task: Walkable) -> Dict[str, Any]:
+    """
+    Return a task as plain data, for JSON: a flat list of its entries, since trees may be deep.
+
+    Args:
+        task: Must not be empty.
+
+    >>> from eliot.parse import Task
+    >>> hello = {"message_type": "hello", "timestamp": 1.5, "x": 3}
+    >>> data = tree_data(Task().add({**hello, "task_uuid": "u", "task_level": [1]}))
+    >>> data["complete"], [entry["type"] for entry in data["entries"]]
+    (True, ['hello'])
+    """
+    entries: List[Dict[str, Any]] = []
+    way: List[int] = []
+    for entry in task.walk():
+        del way[entry.depth :]
+        data: Dict[str, Any] = {"parent": way[-1] if way else None, "number": entry._number}
+        data["kind"] = entry.kind
+        if entry.kind == "missing":
+            data["count"] = entry.count
+        else:
+            data.update(type=entry.type, start=entry.start, fields=entry.fields)
+        if entry.kind == "action":
+            way.append(len(entries))
+            data.update(
+                status=entry.status,
+                end=entry.end,
+                duration=entry.duration,
+                end_fields=entry.end_fields,
+                exception=entry.exception,
+                reason=entry.reason,
+            )
+        entries.append(data)
+    return {"task_uuid": entry.task_uuid, "complete": task.is_complete(), "entries": entries}
+
+
 class Renderer:
     """
     Render trees in one look.
@@ -93,7 +146,7 @@ class Renderer:
         self._fold = fold
         self._draw = Draw(look, packed=True)
 
-    def lines(self, shown: Union[Task, Entry]) -> Iterator[str]:
+    def lines(self, shown: Union[Walkable, Entry]) -> Iterator[str]:
         """Give the lines of a task, the first of which is a header; or of a part of one."""
         if isinstance(shown, Entry):
             top = shown
@@ -130,7 +183,9 @@ class Renderer:
                     rest = self._children(part)
                     following = next(rest, None)
             elif isinstance(part, int):
-                yield self._missing(part, stem)
+                line = Line(self._look, None, stem)
+                line.add_missing(part)
+                yield line.text
             else:
                 yield self._folded(part, stem, whole)
             part = following
@@ -180,18 +235,11 @@ class Renderer:
         if status == FAILED_STATUS:
             draw.error(line, end)
         elif status == STARTED_STATUS:
-            line.add("still running when the log ended", look.yellow)
+            line.add(UNENDED, look.yellow)
         if start is not None:
             draw.start(line, start)
         if end is not None:
             draw.end(line, end, status, f"  {look.ended} ")
-        return line.text
-
-    def _missing(self, count: int, stem: str) -> str:
-        """Return the line of messages that must have been there."""
-        line = Line(self._look, None, stem)
-        what = "message" if count == 1 else "messages"
-        line.add(f"{self._look.missing} {count:,} {what} missing", self._look.yellow, "")
         return line.text
 
     def _folded(self, fold: _Fold, stem: str, whole: Optional[float]) -> str:
@@ -231,3 +279,55 @@ def _kind_of(part: _Part) -> Any:
     if isinstance(part, tuple):
         return "message", saferepr(field_of(part, MESSAGE_TYPE_FIELD))
     return "action", saferepr(part.type) if isinstance(part, Node) else None
+
+
+def mime_bundle(task: Walkable) -> Dict[str, str]:
+    """Return how a notebook shows a task: as plain text, and in colours."""
+    return {
+        "text/plain": "\n".join(_beginning(task, PLAIN)),
+        "text/html": _html("\n".join(_beginning(task, Look(color=True)))),
+    }
+
+
+def rich_text(task: Walkable) -> Any:
+    """Return how rich shows a task."""
+    from rich.console import Group
+    from rich.text import Text
+
+    text = "\n".join(_beginning(task, Look(color=True)))
+    return Group(Text.from_ansi(text, no_wrap=True, overflow="ellipsis"))
+
+
+def _beginning(task: Walkable, look: Look) -> Iterator[str]:
+    """Give as many lines as somebody may want to see at once."""
+    lines = tree_lines(task, look)
+    yield from islice(lines, _ENOUGH)
+    more = sum(1 for _ in lines)
+    if more:
+        yield f"{look.ellipsis} {more:,} more lines; `eliot tree` shows all"
+
+
+_CODE = re.compile("\x1b\\[([\\d;]*)m")
+
+_CSS = {
+    "1": "font-weight:bold",
+    "2": "opacity:0.6",
+    "31": "color:#c22",
+    "32": "color:#292",
+    "33": "color:#a70",
+    "36": "color:#088",
+    "1;31": "color:#c22;font-weight:bold",
+}
+
+
+def _html(text: str) -> str:
+    """Make HTML of text in colours."""
+    from html import escape  # late: it takes long, and only notebooks need it
+
+    parts = []
+    for number, part in enumerate(_CODE.split(text)):
+        if number % 2 == 0:
+            parts.append(escape(part))
+        else:
+            parts.append("</span>" if part == "0" else f'<span style="{_CSS[part]}">')
+    return f'<pre style="line-height:1.2;white-space:pre">{"".join(parts)}</pre>'

@@ -20,11 +20,7 @@ from typing import (
     cast,
 )
 
-from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
-from eliot._entries import message_entry, top_entry
 from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
-from eliot._inputs import Log, Source
-from eliot._inputs import Problem as Problem  # noqa: PLC0414
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
 from eliot._run import Run
@@ -37,10 +33,11 @@ from eliot._written import WrittenAction, WrittenMessage, copy_of
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
+    from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
     from eliot._failures import failures as failures  # noqa: PLC0414
     from eliot._findings import ActionProfile as ActionProfile  # noqa: PLC0414
     from eliot._findings import Change as Change  # noqa: PLC0414
-    from eliot._findings import Event as Event  # noqa: PLC0414 - all these are opened late
+    from eliot._findings import Event as Event  # noqa: PLC0414
     from eliot._findings import Failure as Failure  # noqa: PLC0414
     from eliot._findings import FailureGroup as FailureGroup  # noqa: PLC0414
     from eliot._findings import Failures as Failures  # noqa: PLC0414
@@ -48,10 +45,13 @@ if TYPE_CHECKING:
     from eliot._findings import Profile as Profile  # noqa: PLC0414
     from eliot._findings import SlowTask as SlowTask  # noqa: PLC0414
     from eliot._findings import Step as Step  # noqa: PLC0414
+    from eliot._inputs import Log, Source
+    from eliot._inputs import Problem as Problem  # noqa: PLC0414
     from eliot._profile import changes as changes  # noqa: PLC0414
     from eliot._profile import profile as profile  # noqa: PLC0414
 
-# As in published Eliot, to the letter; `BadLine` and `read_lines` are public, too.
+# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read`, `read_lines` and what
+# answers questions are public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
 _T = TypeVar("_T")
@@ -161,6 +161,13 @@ class Task:
             earlier = tree.first(known)
         return question(Tree.of(earlier))
 
+    @property
+    def _uuid(self) -> str:
+        """The id of a task that is not empty; to ask for it is not to look at the task."""
+        source: Any = self._source
+        uuid: str = source[TASK_UUID_FIELD] if isinstance(source, dict) else source.uuid
+        return uuid
+
     def _messages(self) -> list[Message]:
         tree = self._tree()
         if tree is None:
@@ -202,6 +209,8 @@ class Task:
 
         .. versionadded:: 2.0
         """
+        from eliot._entries import message_entry, top_entry  # late: writers do not need it
+
         source = self._source
         if isinstance(source, dict):
             with _PLANTING:
@@ -304,6 +313,18 @@ class Task:
             return "Task()"
         state = "complete" if self.is_complete() else "incomplete"
         return f"<Task {messages[0][TASK_UUID_FIELD]!r}: {len(messages)} messages, {state}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the tree at the end of a notebook's cell."""
+        from eliot._render import mime_bundle
+
+        return mime_bundle(self)
+
+    def __rich__(self) -> Any:
+        """Show the tree where rich prints the task."""
+        from eliot._render import rich_text
+
+        return rich_text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_task, (self._messages(),)
@@ -409,6 +430,8 @@ class Parser:
         cls,
         iterable: Iterable[Mapping[str, Any] | BadLine],
         on_error: Callable[[Any, Exception], object] | None = None,
+        *,
+        _open: dict[str, Tree] | None = None,
     ) -> Iterator[Task]:
         """
         Sort a whole log into tasks, reading no further than needed and keeping only what is.
@@ -441,7 +464,7 @@ class Parser:
         .. versionchanged:: 2.0
             Added *on_error*.
         """
-        trees: dict[str, Tree] = {}
+        trees: dict[str, Tree] = {} if _open is None else _open
         recent: dict[str, Task] = {}
         older: dict[str, Task] = {}
         grown: dict[str, Task] = {}
@@ -508,6 +531,33 @@ class Parser:
         return {uuid: task for uuid, (_, task) in self._state.incomplete.items()}
 
 
+class Stream:
+    """
+    Sort a log into tasks as `Parser.parse_stream` does; some may be taken out before their end.
+
+    Args:
+        on_error: As for `Parser.parse_stream`.
+    """
+
+    def __init__(self, on_error: Callable[[Any, Exception], object] | None) -> None:
+        self._on_error = on_error
+        self._open: dict[str, Tree] = {}
+
+    def tasks(self, messages: Iterable[Any]) -> Iterator[Task]:
+        """Give each task as soon as it is complete, and at the end those that are not."""
+        return Parser.parse_stream(messages, self._on_error, _open=self._open)
+
+    def take(self, uuid: str) -> Task | None:
+        """
+        Return a task that is not complete, as it is now, and forget it; None if there is none.
+
+        It is for whoever gives the messages, in between two of them; further ones of the task must
+        not be given.
+        """
+        tree = self._open.pop(uuid, None)
+        return None if tree is None else Task(tree, len(tree.messages))
+
+
 def _restore_parser(state: _State) -> Parser:
     """Undo `Parser.__reduce__`; a class method would not do: Twisted breaks pickles of those."""
     return Parser(state)
@@ -542,6 +592,8 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
     .. versionadded:: 2.0
     """
+    from eliot._inputs import Log  # late: writers do not need it
+
     if not sources:
         msg = "read() takes at least one path, pattern or open file."
         raise TypeError(msg)
@@ -551,6 +603,8 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
 
 def _warned(sources: Iterable[Source]) -> Iterator[Task]:
+    from eliot._inputs import Log  # late, as above
+
     count = 0
 
     def warn(problem: Problem) -> None:
@@ -619,14 +673,26 @@ def _number(item: tuple[int, Task]) -> int:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Open, at their first use, the rooms that answer questions: few programs ask any."""
-        import eliot._failures as failures_room
-        import eliot._findings as findings_room
-        import eliot._profile as profile_room
+        """Open late what programs that write have no use for."""
+        if name == "Entry":
+            from eliot._entries import Entry
 
-        for room in (findings_room, failures_room, profile_room):
-            if name in room.__all__:
-                globals()[name] = late = getattr(room, name)
-                return late
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+            late: Any = Entry
+        elif name == "Problem":
+            from eliot._inputs import Problem
+
+            late = Problem
+        else:
+            import eliot._failures as failures_room
+            import eliot._findings as findings_room
+            import eliot._profile as profile_room
+
+            for room in (failures_room, findings_room, profile_room):
+                if name in room.__all__:
+                    late = getattr(room, name)
+                    break
+            else:
+                msg = f"module {__name__!r} has no attribute {name!r}"
+                raise AttributeError(msg)
+        globals()[name] = late
+        return late

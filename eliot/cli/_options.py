@@ -85,6 +85,7 @@ class Session:
         """Show how far a log was read until something else is shown on the same screen."""
         progress = Progress(log)
         self.output.before_writing = progress.stop
+        self.output.write_error = progress.note
         return progress
 
     def report(self, problem: Problem) -> None:
