@@ -112,9 +112,6 @@ class Following:
         wait: Is called when nothing has come; returns when it is time to look again.
     """
 
-    #: As in `Log`; nobody knows the size of what grows.
-    size = position = 0
-
     def __init__(
         self,
         sources: Iterable[Source],
@@ -130,6 +127,16 @@ class Following:
             if part.path is not None and not is_compressed(part.path):
                 self._log.parts.remove(part)
                 self._growing.append(_Growing(part.path))
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are in all, without what grows."""
+        return self._log.size
+
+    @property
+    def position(self) -> int:
+        """How many of these were read."""
+        return self._log.position
 
     @property
     def unreadable(self) -> int:

@@ -17,6 +17,7 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Protocol,
     Set,
     Tuple,
     Union,
@@ -27,7 +28,16 @@ from eliot._lines import BadLine, read_lines
 from eliot._safe import printable, saferepr, safeunicode
 from eliot._typing import Message
 
-__all__ = ["STDIN", "Log", "OnProblem", "Problem", "Source", "is_compressed", "reason_of"]
+__all__ = [
+    "STDIN",
+    "Log",
+    "MessageStream",
+    "OnProblem",
+    "Problem",
+    "Source",
+    "is_compressed",
+    "reason_of",
+]
 
 #: A path, `-` for standard input, a pattern such as `logs/*.gz`, or a file opened for reading.
 Source = Union[str, "os.PathLike[str]", IO[bytes], IO[str]]
@@ -86,6 +96,24 @@ class Problem(NamedTuple):
 OnProblem = Callable[[Problem], object]
 
 _Item = Union[Message, BadLine, Problem]
+
+
+class MessageStream(Protocol):
+    """A log, however it is read."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are in all, as far as that can be told."""
+
+    @property
+    def position(self) -> int:
+        """How many of these were read."""
+
+    def messages(self) -> Iterator[Message]:
+        """Give all messages; report problems in their place."""
+
+    def problem(self, message: Message, error: Exception) -> Problem:
+        """Say where the message is that was given last, and why it has no place in a task."""
 
 
 class _Part:

@@ -128,7 +128,7 @@ class Tree:
     )
 
     def __init__(self, first: Message) -> None:
-        self.lock = Lock()
+        self.lock: Any = Lock()
         self.uuid: str = first[TASK_UUID_FIELD]
         #: All messages that changed the tree, in order of arrival.
         self.messages: list[Packed] = []

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from eliot._findings import Profile as Profile  # noqa: PLC0414
     from eliot._findings import SlowTask as SlowTask  # noqa: PLC0414
     from eliot._findings import Step as Step  # noqa: PLC0414
-    from eliot._inputs import Log, Source
+    from eliot._inputs import MessageStream, Source
     from eliot._inputs import Problem as Problem  # noqa: PLC0414
     from eliot._profile import changes as changes  # noqa: PLC0414
     from eliot._profile import profile as profile  # noqa: PLC0414
@@ -211,12 +211,9 @@ class Task:
         """
         from eliot._entries import message_entry, top_entry  # late: writers do not need it
 
-        source = self._source
-        if isinstance(source, dict):
-            with _PLANTING:
-                if self._source is source:
-                    self._known = 1
-                    return message_entry(source)
+        message = self._lone_message()
+        if message is not None:
+            return message_entry(message._logged_dict)
         entry = self._ask(top_entry, None)
         if entry is None:
             msg = "A task without messages has no top."
@@ -619,7 +616,7 @@ def _warned(sources: Iterable[Source]) -> Iterator[Task]:
         warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
-def tasks_of(log: Log, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
+def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
     """Give the tasks of a log; report messages without a place where they are."""
     return Parser.parse_stream(
         log.messages(), lambda message, error: on_problem(log.problem(message, error))

@@ -160,7 +160,10 @@ class TestFollowing:
         append(archive, gzip.compress(line(2)))()
         append(path, line(1))()
 
-        assert [2, 3, 1, ""] == Reader(path, io.BytesIO(line(3)), archive).read()
+        reader = Reader(path, io.BytesIO(line(3)), archive)
+
+        assert [2, 3, 1, ""] == reader.read()
+        assert archive.stat().st_size == reader.following.size == reader.following.position
 
     def test_ends_if_nothing_can_grow(self, tmp_path: Path) -> None:
         """Without a file that may grow there is an end; what cannot be read is counted."""
@@ -185,7 +188,12 @@ class TestFollowing:
         assert [(1, "<file>"), (3, str(path))] == [
             (problem.line, problem.source) for problem in problems
         ]
-        assert (0, 0) == (following.size, following.position)
+
+    def test_need_not_find_anything(self, tmp_path: Path) -> None:
+        """Who does not want to wait any longer for a missing file may leave."""
+        reader = Reader(tmp_path / "a")
+
+        assert ["None: No such file or directory; waiting for it", ""] == reader.read()
 
     def test_closes_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who wants no more closes the iterator, and with it the files."""

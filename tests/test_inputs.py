@@ -8,12 +8,14 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eliot import parse
 from eliot._inputs import Log, Problem, is_compressed
 from eliot.parse import Parser, read
 
@@ -52,6 +54,14 @@ def zstd(data: bytes) -> bytes:
         ).compress
     compressed: bytes = compress(data)
     return compressed
+
+
+class Decompressor:
+    """Stands for that of zstandard, where there is none."""
+
+    def stream_reader(self, file: Any, *, read_across_frames: bool) -> Any:
+        """Return what reads an archive."""
+        return io.BytesIO(line(2))
 
 
 class TestSources:
@@ -153,6 +163,24 @@ class TestCompressed:
             file.write(gzip.compress(line(1)))
         with open(read_end, "rb") as file:
             assert ([1], []) == contents(file)
+
+    def test_zstd_is_read_with_what_there_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The standard library decompresses, where it can; otherwise the package does."""
+        path = written(tmp_path, "a.log.zst", b"\x28\xb5\x2f\xfd")
+        library, package = ModuleType("compression.zstd"), ModuleType("zstandard")
+        library.ZstdFile = lambda file: io.BytesIO(line(1))  # type: ignore[attr-defined] # made here
+        package.ZstdDecompressor = Decompressor  # type: ignore[attr-defined] # so is this
+        monkeypatch.setitem(sys.modules, "compression", ModuleType("compression"))
+        monkeypatch.setitem(sys.modules, "compression.zstd", library)
+        monkeypatch.setitem(sys.modules, "zstandard", package)
+
+        assert ([1], []) == contents(path)
+
+        monkeypatch.setitem(sys.modules, "compression.zstd", None)
+
+        assert ([2], []) == contents(path)
 
     def test_zstd_needs_a_package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the package for it the problem is the command that installs it."""
@@ -275,6 +303,10 @@ class TestDamage:
         """No more than 200 characters of a line are shown."""
         assert f"a:1: not JSON: {'x' * 200}..." == str(Problem("a", 1, "not JSON", b"x" * 201))
         assert f"a:1: not JSON: {'x' * 200}" == str(Problem("a", 1, "not JSON", b"x" * 200))
+
+    def test_messages_are_shown_as_dictionaries(self) -> None:
+        """A message without a place is shown as it was read."""
+        assert r"a:1: odd: {'x': '\x1b'}" == str(Problem("a", 1, "odd", {"x": "\x1b"}))
 
     def test_a_cut_end(self, tmp_path: Path) -> None:
         """The end of a log whose writer was killed is told."""
@@ -413,3 +445,9 @@ def test_reasons_are_never_empty() -> None:
     [message] = messages
 
     assert "ValueError" == log.problem(message, ValueError()).reason
+
+
+def test_nothing_else_is_opened_late() -> None:
+    """What `eliot.parse` does not have it does not invent."""
+    assert not hasattr(parse, "nothing")
+    assert Problem is parse.Problem

@@ -17,6 +17,8 @@ Fields = Dict[str, Any]
 BEGUN = {"action_type": "a", "action_status": "started"}
 ENDED = {"action_type": "a", "action_status": "succeeded"}
 
+FIRST = datetime(1971, 1, 1)  # noqa: DTZ001 - Hypothesis adds the zone, if there is to be one
+
 #: What time it is in these tests: three hours after noon, two hours east of Greenwich.
 NOW = datetime(2026, 11, 26, 15, 0, 0, tzinfo=timezone(timedelta(hours=2)))
 
@@ -430,20 +432,16 @@ class TestMoment:
         """Without a zone time is local; a date is its beginning, a time is today's."""
         assert datetime.fromisoformat(local).timestamp() == moment(text, NOW)
 
-    @pytest.mark.parametrize(
-        "text",
-        "|yesterday|2h|-2|-x|2026-02-30|25:00|2026-11|2026-11-26T|14|2026-11-26Z|Z|T14:30".split(
-            "|"
-        ),
-    )
-    def test_refuses(self, text: str) -> None:
+    @pytest.mark.parametrize("text", ["", "yesterday", "2h", "-2", "-x", "14", "Z", "25:00"])
+    @pytest.mark.parametrize("more", ["", " 2026-02-30", "2026-11", "2026-11-26T", "T14:30"])
+    def test_refuses(self, text: str, more: str) -> None:
         """The error names the text, and shows how to write it."""
         with pytest.raises(ValueError, match=r"is no time: write it as 2026-11-26, ") as error:
-            moment(text, NOW)
+            moment(text + more, NOW)
 
-        assert repr(text) in str(error.value)
+        assert repr(text + more) in str(error.value)
 
-    @given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)))
+    @given(st.datetimes(FIRST, FIRST.replace(year=2200)))
     def test_reads_what_python_writes(self, time: datetime) -> None:
         """Any time that `isoformat()` shows is read, down to its microseconds."""
         utc = time.replace(tzinfo=timezone.utc)

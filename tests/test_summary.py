@@ -91,6 +91,12 @@ class TestSummary:
 
         assert (1, 1, 1) == (data["messages"], data["actions"], data["missing_messages"])
 
+    def test_counts_what_has_no_time(self) -> None:
+        """A message without a time is a message, but at no time."""
+        data = data_of(message("u", 1, timestamp="noon"))
+
+        assert (1, None) == (data["messages"], data["rate"])
+
     def test_of_nothing(self) -> None:
         """Where there is nothing there are no times either."""
         data = Summary().data()

@@ -116,10 +116,6 @@ class Output:
         elif self._held is None:
             self._stdout.flush()
 
-    def isatty(self) -> bool:
-        """Tell whether this is a terminal."""
-        return self.terminal
-
     def close(self) -> None:
         """Write all that was held back, and wait for the reader to leave the pager."""
         held, self._held = self._held, None

@@ -6,7 +6,7 @@ import sys
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Optional
 
-from eliot._inputs import Log
+from eliot._inputs import MessageStream
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,7 @@ class Progress:
     A thread looks at how far the files were read, so reading itself costs nothing.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: MessageStream) -> None:
         self._log = log
         self._done = Event()
         #: What shows the bar, while there is one.
@@ -66,8 +66,8 @@ class Progress:
         else:
             console.print(text, end="", soft_wrap=True, markup=False, highlight=False, emoji=False)
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Progress:  # noqa: PYI034 - Self is not in Python 3.8
+        return self
 
     def __exit__(self, *error: object) -> None:
         self.stop()

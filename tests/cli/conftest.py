@@ -15,9 +15,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
+import click
 import pytest
 
-from eliot.cli import main
+from eliot.cli import _group, main
+from eliot.cli._options import Session, log_command
 
 #: What a terminal obeys.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
@@ -32,6 +34,7 @@ class Answer(NamedTuple):
 
 
 Command = Callable[..., Answer]
+Use = Callable[[Callable[[Session], object]], None]
 
 
 def called(arguments: List[str]) -> int:
@@ -56,18 +59,19 @@ def eliot(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Return a function that runs the command `eliot`, without a terminal."""
 
     def run(*arguments: Any, stdin: Optional[bytes] = b"", encoding: str = "utf-8") -> Answer:
-        files = [io.BytesIO(data) for data in (stdin or b"", b"", b"")]
-        texts = [io.TextIOWrapper(file, encoding=encoding) for file in files]
+        buffers = [io.BytesIO(data) for data in (stdin or b"", b"", b"")]
+        texts = [io.TextIOWrapper(buffer, encoding=encoding) for buffer in buffers]
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["eliot", *map(str, arguments)])
-            for name, text in zip(("stdin", "stdout", "stderr"), texts):
-                patch.setattr(sys, name, text)
+            for name, file in zip(("stdin", "stdout", "stderr"), texts):
+                patch.setattr(sys, name, file)
             if stdin is None:
                 patch.setattr(sys, "stdin", None)
             status = called(sys.argv)
-        for text in texts[1:]:
-            text.flush()
-        return Answer(*[file.getvalue().decode(encoding) for file in files[1:]], status)
+        for file in texts[1:]:
+            file.flush()
+        text, errors = (buffer.getvalue().decode(encoding) for buffer in buffers[1:])
+        return Answer(text, errors, status)
 
     return run
 
@@ -95,8 +99,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Command:
         thread.start()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["eliot", *map(str, arguments)])
-            files = [open(os.dup(inside), "w", encoding=encoding) for _ in range(2)]  # noqa: SIM115, PTH123 - closed below
-            files.append(open(os.dup(inside), encoding=encoding))  # noqa: SIM115, PTH123 - so is this
+            files = [open(os.dup(inside), "w", encoding=encoding) for _ in range(2)]  # noqa: SIM115 - closed below
+            files.append(open(os.dup(inside), encoding=encoding))  # noqa: SIM115 - so is this
             patch.setattr(sys, "stdout", stdout or files[0])
             patch.setattr(sys, "stderr", files[1])
             patch.setattr(sys, "stdin", files[2])
@@ -119,6 +123,25 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Command:
         return Answer(b"".join(shown).decode(encoding), "", status)
 
     return run
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Use:
+    """Return a function that makes the command `eliot probe` of a function."""
+
+    def add(function: Callable[[Session], object]) -> None:
+        @log_command
+        @click.option("--own", help="An option of its own.")
+        def probe(session: Session, own: str) -> None:
+            """Do whatever the test wants."""
+            function(session)
+
+        monkeypatch.setitem(_group.COMMANDS, "probe", ("probe", "Do it."))
+        module = type(sys)("eliot.cli.probe")
+        module.probe = probe  # type: ignore[attr-defined] # it is made here
+        monkeypatch.setitem(sys.modules, "eliot.cli.probe", module)
+
+    return add
 
 
 def drain(outside: int, shown: List[bytes]) -> None:

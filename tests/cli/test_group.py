@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import runpy
 import subprocess
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import click
 import pytest
 
 import eliot as package
-from eliot.cli import _group
+from eliot.cli import _group, main
 from eliot.cli._group import COMMANDS
 
 Command = Callable[..., Any]
@@ -104,6 +105,28 @@ def test_runs_as_a_module() -> None:
     ).stdout
 
     assert f"eliot, version {package.__version__}\n" == output
+
+
+def test_is_a_module(eliot: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module runs the command wherever it is run."""
+    called: List[bool] = []
+    monkeypatch.setattr("eliot.cli.main", lambda: called.append(True))
+    monkeypatch.delitem(sys.modules, "eliot.cli.__main__", raising=False)
+    runpy.run_module("eliot.cli")
+
+    assert [True] == called
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_needs_no_output(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard output or error is closed, what is written goes nowhere."""
+    monkeypatch.setattr(sys, "argv", ["eliot", "--nothing" if name == "stderr" else "--version"])
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as end:
+        main()
+    getattr(sys, name).close()
+
+    assert {"stdout": 0, "stderr": 2}[name] == end.value.code
 
 
 def test_group_is_one_command() -> None:

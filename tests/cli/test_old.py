@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
@@ -55,15 +56,12 @@ class TestFilter:
     )
     def test_is_the_old_filter(self, arguments: Any, eliot: Command, log: Path) -> None:
         """It writes what `python -m eliot.filter` writes, and reads files, too."""
-
-        class Process:
-            argv = ["filter", *arguments]
-            stdin = io.BytesIO(log.read_bytes())
-            stdout = io.StringIO()
-            stderr = io.StringIO()
-
-        status = run_filter(Process())
-        expected = (Process.stdout.getvalue(), Process.stderr.getvalue(), status)
+        stdin, stdout, stderr = io.BytesIO(log.read_bytes()), io.StringIO(), io.StringIO()
+        process = SimpleNamespace(
+            argv=["filter", *arguments], stdin=stdin, stdout=stdout, stderr=stderr
+        )
+        status = run_filter(process)
+        expected = (stdout.getvalue(), stderr.getvalue(), status)
 
         assert expected == eliot("filter", *arguments, log)
         assert expected == eliot("filter", *arguments, stdin=log.read_bytes())
@@ -92,7 +90,7 @@ def test_broken_pipes_are_no_errors(
     """When the reader has seen enough, that is the end, without a word."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with open(write_end, "w") as stdout, monkeypatch.context() as patch:
+    with open(write_end, "w", buffering=1) as stdout, monkeypatch.context() as patch:
         patch.setattr(sys, "argv", ["eliot", *arguments, str(log)])
         patch.setattr(sys, "stdout", stdout)
         with pytest.raises(SystemExit) as end:

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable, List
 
-import click
 import pytest
 
 from eliot._inputs import Log
-from eliot.cli import _group
-from eliot.cli._options import Session, log_command
+from eliot.cli._options import Session
 
 Command = Callable[..., Any]
 Use = Callable[[Callable[[Session], object]], None]
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Use:
-    """Return a function that makes the command `eliot probe` of a function."""
-
-    def add(function: Callable[[Session], object]) -> None:
-        @log_command
-        @click.option("--own", help="An option of its own.")
-        def probe(session: Session, own: str) -> None:
-            """Do whatever the test wants."""
-            function(session)
-
-        monkeypatch.setitem(_group.COMMANDS, "probe", ("probe", "Do it."))
-        module = type(sys)("eliot.cli.probe")
-        module.probe = probe  # type: ignore[attr-defined] # it is made here
-        monkeypatch.setitem(sys.modules, "eliot.cli.probe", module)
-
-    return add
 
 
 def show_tasks(session: Session) -> None:
@@ -168,7 +146,7 @@ class TestStatus:
             (KeyboardInterrupt(), 130, ""),
         ],
     )
-    def test_tells_of_interruptions(
+    def test_tells_of_interruptions(  # noqa: PLR0913, PLR0917 - cases and fixtures
         self,
         error: BaseException,
         status: int,
@@ -209,7 +187,7 @@ class TestStatus:
         """Where standard output or error was closed, nothing is written there, and that is all."""
         closed = {"stdout": "1>&-", "stderr": "2>&-"}[name]
         command = f'"{sys.executable}" -m eliot.cli stats "{log}" "{log}.1" {closed}'
-        process = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        process = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
         shown = {"stdout": process.stderr, "stderr": process.stdout}[name]
 
         assert 2 == process.returncode
@@ -287,16 +265,20 @@ class TestSession:
         deep: Any = "\u00e9"
         for _ in range(5000):
             deep = [deep]
-        use(lambda session: session.write_json({"a": float("nan"), "b": {2}, "deep": deep}))
-        answer = json.loads(eliot("probe").text)
+        value = {"a": float("nan"), "b": {2}, "c": "\u00e9\x7f", "deep": deep}
+        use(lambda session: session.write_json(value))
+        text = eliot("probe").text
+        answer = json.loads(text)
 
-        assert (None, [2]) == (answer["a"], answer["b"])
+        assert text.isascii()
+        assert text[:-1].isprintable()
+        assert (None, [2], "\u00e9\x7f") == (answer["a"], answer["b"], answer["c"])
 
     @pytest.mark.parametrize(("options", "expected"), [([], "é"), (["--ascii"], r"\xe9")])
     def test_has_a_console(
         self, options: List[str], expected: str, eliot: Command, use: Use
     ) -> None:
-        """rich writes to the same place, with the same width, and escapes what cannot be shown."""
+        """What rich writes goes to the same place, as wide, and escaped if it has to be."""
         from rich.text import Text
 
         def show(session: Session) -> None:
@@ -349,7 +331,7 @@ class TestColor:
             (["--color=never"], {}, False, False),
         ],
     )
-    def test_is_decided(
+    def test_is_decided(  # noqa: PLR0913, PLR0917 - cases and fixtures
         self,
         options: List[str],
         environment: Any,
@@ -379,7 +361,7 @@ class TestWidth:
         ("environment", "at_terminal", "elsewhere"),
         [({}, 100, None), ({"COLUMNS": "60"}, 60, 60), ({"COLUMNS": "x"}, 100, None)],
     )
-    def test_is_told(
+    def test_is_told(  # noqa: PLR0913, PLR0917 - cases and fixtures
         self,
         environment: Any,
         at_terminal: int,

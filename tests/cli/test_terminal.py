@@ -11,9 +11,12 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
+from eliot._inputs import Problem
 from eliot.cli import _progress
+from eliot.cli._options import Session
 
 Command = Callable[..., Any]
+Use = Callable[[Callable[[Session], object]], None]
 
 #: A pager that shows what it gets, and that it was there.
 PAGER = f"{sys.executable} -c \"import sys; [print('paged', line, end='') for line in sys.stdin]\""
@@ -104,6 +107,26 @@ class TestPager:
         assert f"{many}:51: not JSON: oops" == lines[0]
         assert "paged 50 tasks" == lines[30]
 
+    def test_keeps_the_order(
+        self, terminal: Command, many: Path, use: Use, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is reported after something was held back comes after it, in a pager or not."""
+
+        def show(session: Session) -> None:
+            session.write("first\n")
+            session.report(Problem("a", 1, "second"))
+            session.console.print("third")
+            session.report(Problem("a", 1, "fourth"))
+            session.console.print("fifth")
+
+        monkeypatch.setenv("PAGER", PAGER)
+        use(show)
+        expected = ["first", "a:1: second", "third", "a:1: fourth", "fifth"]
+
+        assert expected == lines_of(terminal("probe", many))
+        assert expected == lines_of(terminal("probe", many, "--no-pager"))
+        assert [f"paged {line}" for line in expected] == lines_of(terminal("probe", many, lines=4))
+
     def test_is_less_by_default(
         self, terminal: Command, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -172,12 +195,22 @@ class TestProgress:
         assert "30,000 tasks" not in shown.text
         assert "30,000 tasks\n" == answer.readline()
 
-    def test_lets_problems_through(self, terminal: Command, long: Path) -> None:
-        """Bad lines are shown as a whole, above the bar."""
-        long.write_text("oops\n" * 3 + long.read_text())
-        text = terminal("stats", long).text
+    def test_lets_problems_through(self, terminal: Command, long: Path, use: Use) -> None:
+        """Bad lines are shown as they are, and as a whole, above the bar."""
+        name = "a[red]" * 30
 
-        assert 3 == text.count("not JSON: oops")
+        def show(session: Session) -> None:
+            with session.progress(session.log) as progress:
+                while progress._console is None:
+                    progress._done.wait(0.001)
+                session.report(Problem(name, 1, ":bug: 3"))
+            session.report(Problem(name, 2, "later"))
+
+        use(show)
+        text = terminal("probe", long).text
+
+        assert f"{name}:1: :bug: 3\r\n" in text
+        assert f"{name}:2: later\r\n" in text
 
     def test_is_not_shown_elsewhere(self, eliot: Command, long: Path) -> None:
         """Without a terminal there is none."""
