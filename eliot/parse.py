@@ -66,6 +66,22 @@ _ROOM = 5500
 _TASK_ROOM = 6
 _MOST_RECENT = 2 * (_ROOM // (_TASK_ROOM + 1) + 1)
 
+#: What answers to questions are made of.
+_FINDINGS = frozenset(
+    (
+        "ActionProfile",
+        "Change",
+        "Event",
+        "Failure",
+        "FailureGroup",
+        "Failures",
+        "PathStep",
+        "Profile",
+        "SlowTask",
+        "Step",
+    )
+)
+
 #: How many problems are told one by one.
 _WARNINGS = 10
 
@@ -679,17 +695,20 @@ if not TYPE_CHECKING:
             from eliot._inputs import Problem
 
             late = Problem
-        else:
-            import eliot._failures as failures_room
-            import eliot._findings as findings_room
+        elif name == "failures":
+            from eliot._failures import failures
+
+            late = failures
+        elif name in ("changes", "profile"):
             import eliot._profile as profile_room
 
-            for room in (failures_room, findings_room, profile_room):
-                if name in room.__all__:
-                    late = getattr(room, name)
-                    break
-            else:
-                msg = f"module {__name__!r} has no attribute {name!r}"
-                raise AttributeError(msg)
+            late = getattr(profile_room, name)
+        elif name in _FINDINGS:
+            import eliot._findings as findings_room
+
+            late = getattr(findings_room, name)
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
         globals()[name] = late
         return late

@@ -38,6 +38,12 @@ VOLATILE = re.compile(
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
+    r"|\b\d\d:\d\d:\d\d\.\d{3}\b"  # time of day
+    r"| *\b\d+(\.\d+)? (ms|s|µs)\b"  # duration
+    r"| *<?\b\d+ %"  # share
+    r"|\b[0-9a-f]{8}(?!\S)"  # beginning of a task_uuid
+    r"|(?<=\S) {2,}(?=\S)"  # width of columns
+    r'|(?<=File ").*?(?=shown\.py")'
 )
 
 

@@ -162,7 +162,7 @@ def _how_often(group: FailureGroup, look: Look) -> str:
     else:
         text = f"{group.number:,} times in {count_text(group.tasks, 'task')}"
         if first:
-            text += f", {first} to {last}" if first != last else f", {first}"
+            text += f", {first} to {last}"
     if any(step.part == "raised" for step in group.example.chain):
         if group.handled == group.number:
             text += ", handled"

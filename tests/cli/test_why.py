@@ -205,7 +205,8 @@ Failures: 1
         ]
         _, text = run(write(tmp_path, *log))
 
-        assert "2 times in 2 tasks, 2023-11-14 22:13:20 UTC, handled; for example" in text
+        time = "2023-11-14 22:13:20 UTC"
+        assert f"  2 times in 2 tasks, {time} to {time}, handled; for example\n" in text
         assert "✓ top  0 µs  handled it\n" in text
 
     def test_no_time(self, tmp_path: Path) -> None:
