@@ -7,12 +7,10 @@ from typing import (
     Callable,
     Dict,
     Iterable,
-    Iterator,
     List,
     Mapping,
     NamedTuple,
     Optional,
-    Protocol,
     Sequence,
     Tuple,
 )
@@ -30,6 +28,7 @@ from eliot._findings import (
     FailureGroup,
     Failures,
     Step,
+    Walkable,
 )
 from eliot._safe import safeunicode
 
@@ -48,14 +47,6 @@ _MOST_LEFT, _SOON = 1000, 1.0
 
 #: Stands in a path for an action of which neither the start nor the end is known.
 _UNKNOWN_TYPE = "?"
-
-
-class Walkable(Protocol):
-    """A task, as far as this room needs to know; `eliot.parse` itself is above."""
-
-    def walk(self) -> Iterator[Entry]:
-        """Give all entries."""
-        ...
 
 
 def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:

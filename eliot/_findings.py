@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+
+from eliot._entries import Entry
 
 __all__ = [
     "HANDLED",
@@ -19,10 +21,19 @@ __all__ = [
     "Profile",
     "SlowTask",
     "Step",
+    "Walkable",
 ]
 
 #: What an action had to do with a failure.
 RAISED, PASSED, REPLACED, HANDLED = "raised", "passed on", "replaced", "handled"
+
+
+class Walkable(Protocol):
+    """A task, as far as the rooms need to know that find all this; `eliot.parse` is above."""
+
+    def walk(self) -> Iterator[Entry]:
+        """Give all entries."""
+        ...
 
 
 class Step(NamedTuple):

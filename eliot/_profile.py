@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from heapq import heappush, heappushpop
-from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from eliot._entries import Entry
 from eliot._fields import FAILED_STATUS, STARTED_STATUS
-from eliot._findings import ActionProfile, Change, PathStep, Profile, SlowTask
+from eliot._findings import ActionProfile, Change, PathStep, Profile, SlowTask, Walkable
 from eliot._safe import saferepr, safeunicode
 
 __all__ = ["changes", "profile"]
@@ -20,14 +20,6 @@ _SLACK, _DRIFT = 50e-6, 0.001
 
 #: With fewer actions than this a change says little.
 _FEW = 10
-
-
-class Walkable(Protocol):
-    """A task, as far as this room needs to know; `eliot.parse` itself is above."""
-
-    def top(self) -> Entry:
-        """Return the first one."""
-        ...
 
 
 def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 3) -> Profile:
@@ -74,8 +66,8 @@ def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 
     longest: List[Tuple[float, int, Entry]] = []
     number = 0
     for task in tasks:
-        top = task.top()
-        if top.kind != "action":
+        top = next(task.walk(), None)
+        if top is None or top.kind != "action":
             continue
         number += 1
         _Walk(collected, by).through(top.walk())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eliot import start_action
 from eliot._profile import _covered, percentile
-from eliot.parse import ActionProfile, Parser, Profile, changes, profile
+from eliot.parse import ActionProfile, Parser, Profile, Task, changes, profile
 
 Message = Dict[str, Any]
 Log = List[Message]
@@ -73,7 +73,7 @@ class TestNumbers:
         """A log without actions has no profile."""
         message = {"task_uuid": "u", "task_level": [1], "timestamp": 0, "message_type": "m"}
 
-        assert Profile(0, [], []) == measure([message]) == measure([])
+        assert Profile(0, [], []) == measure([message]) == measure([]) == profile([Task()])
 
     def test_all(self) -> None:
         """Durations are summed up; the longest one is told with its task."""

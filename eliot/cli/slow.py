@@ -71,6 +71,7 @@ _SORTINGS: Dict[str, _Sorting] = {
     metavar="OLD",
     help="Compare with an older log: show what got slower.",
 )
+@click.option("--local-time", is_flag=True, help="Times in the local time zone, and not in UTC.")
 def slow(  # noqa: PLR0913 - these are its options
     session: Session,
     *,
@@ -79,9 +80,10 @@ def slow(  # noqa: PLR0913 - these are its options
     top: int,
     slowest: int,
     against: str | None,
+    local_time: bool,
 ) -> None:
     """
-    Why it was slow: a profile by type of action.
+    Show why it was slow: a profile by type of action.
 
     TOTAL is how long the actions of a type took. SELF is the part of it that was spent in no
     action in them: that is where the time went. Actions side by side in one action are not
@@ -98,7 +100,7 @@ def slow(  # noqa: PLR0913 - these are its options
     """
     new = profile(session.tasks(settled=True), by, slowest)
     session.found = bool(new.actions)
-    answer = _Answer(session, by, top)
+    answer = _Answer(session, by, top, local=local_time)
     if against is None:
         answer.show(new, sort)
         return
@@ -123,12 +125,14 @@ class _Column(NamedTuple):
 class _Answer:
     """What is to be said, as tables for people or as JSON for programs."""
 
-    def __init__(self, session: Session, by: str | None, top: int) -> None:
+    def __init__(self, session: Session, by: str | None, top: int, *, local: bool) -> None:
         self.session = session
         self.by = by
         self.top = top
         output = session.output
-        self.look = Look(unicode=not output.ascii, color=output.color, width=output.width)
+        self.look = Look(
+            unicode=not output.ascii, color=output.color, width=output.width, local=local
+        )
 
     def show(self, found: Profile, sort: str) -> None:
         """Show a profile."""

@@ -37,9 +37,11 @@ _TRACEBACK = (15, 40)
     show_default=True,
     help="How many kinds of failures to show; 0 shows all.",
 )
-def why(session: Session, before: int, top: int) -> None:
+@click.option("--full", is_flag=True, help="Whole lines, however wide the terminal is.")
+@click.option("--local-time", is_flag=True, help="Times in the local time zone, and not in UTC.")
+def why(session: Session, *, before: int, top: int, full: bool, local_time: bool) -> None:
     """
-    Why it failed: the way to each failure, equal ones together.
+    Show why it failed: the way to each failure, equal ones together.
 
     A failure is an action that failed with an exception of its own. It is shown with the actions
     around it, outermost first: which of them the exception passed through, and which one handled
@@ -63,8 +65,10 @@ def why(session: Session, before: int, top: int) -> None:
                 session.write_json({"kind": kind, **_plain(group)})
         return
     output = session.output
-    look = Look(unicode=not output.ascii, color=output.color, width=output.width)
-    wide = Look(unicode=not output.ascii, color=output.color)
+    look, wide = (
+        Look(unicode=not output.ascii, color=output.color, width=width, local=local_time)
+        for width in (None if full else output.width, None)
+    )
     if not session.found:
         session.write(f"Nothing failed in {count_text(counted.number, 'task')}.\n")
     for _, title, groups in sections:

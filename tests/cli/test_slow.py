@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -148,6 +149,19 @@ Critical path of request, 4.00 s, 2023-11-14 22:13:20 UTC, task 33333333-4444
 
         assert "\x1b[" in run(path, "--color", "always")[1]
         assert "\x1b[" not in run(path)[1]
+
+    def test_local_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Times are told in another time zone if that is wanted."""
+        path = write(tmp_path, request("u"))
+        monkeypatch.setenv("TZ", "XXX-2")
+        time.tzset()
+        try:
+            _, text = run(path, "--local-time")
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+        assert ", 2023-11-15 00:13:20 +0200, task u\n" in text
 
     def test_hostile(self, tmp_path: Path) -> None:
         """What a terminal obeys is escaped, wherever it is; rich's markup is text."""

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -153,14 +154,30 @@ Failures: 1
         path = write(tmp_path, *log)
         monkeypatch.setenv("COLUMNS", "60")
         _, cut = run(path)
+        full = run(path, "--full")
         monkeypatch.delenv("COLUMNS")
-        _, whole = run(path)
+        status, whole = run(path)
         lines = cut.splitlines()
 
         assert {True} == {len(line) <= 60 for line in lines if " × " in line or "✗ top" in line}
         assert 1 == sum("y" * 200 in line for line in lines)
         assert "x" * 200 not in cut
         assert "x" * 200 in whole
+        assert (status, whole) == full
+
+    def test_local_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Times are told in another time zone if that is wanted."""
+        path = write(tmp_path, *SERVE)
+        monkeypatch.setenv("TZ", "XXX-2")
+        time.tzset()
+        try:
+            _, text = run(path, "--local-time")
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+        assert "once, 2023-11-15 00:13:21 +0200\n" in text
+        assert "\n00:13:20.000  ✗ serve" in text
 
     def test_groups(self, tmp_path: Path) -> None:
         """Several kinds are listed first; each is told with how often, where and when."""
@@ -205,8 +222,8 @@ Failures: 1
         ]
         _, text = run(write(tmp_path, *log))
 
-        time = "2023-11-14 22:13:20 UTC"
-        assert f"  2 times in 2 tasks, {time} to {time}, handled; for example\n" in text
+        when = "2023-11-14 22:13:20 UTC"
+        assert f"  2 times in 2 tasks, {when} to {when}, handled; for example\n" in text
         assert "✓ top  0 µs  handled it\n" in text
 
     def test_no_time(self, tmp_path: Path) -> None:
