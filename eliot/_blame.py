@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, cast
 
 from eliot._entries import Entry
@@ -38,7 +39,7 @@ class Story:
         self._cancelled: Dict[int, List[Entry]] = {}
         self._told: Dict[int, List[Entry]] = {}
         self._loose: List[Entry] = []
-        self._timed: List[Tuple[Optional[float], Tuple[Optional[str], Optional[str]], Entry]] = []
+        self._timed: List[Tuple[float, Tuple[Optional[str], Optional[str]], Entry]] = []
         self._blame()
         self._listen()
 
@@ -104,11 +105,16 @@ class Story:
 
     def afterwards(self, origin: Entry) -> List[Entry]:
         """Return actions that were cancelled with a failed one, or failed later otherwise."""
+        when = time_of(origin)
+        if when is None:
+            return self._cancelled.get(id(origin), [])
         if not self._timed:  # each failure is compared with all others
-            self._timed = [(time_of(o), (o.exception, o.reason), o) for o in self._origins]
-        when, own = time_of(origin), (origin.exception, origin.reason)
-        later = [o for time, key, o in self._timed if after(time, when) and key != own]
-        return self._cancelled.get(id(origin), []) + sorted(later, key=_time_key)
+            timed = [(time_of(o), (o.exception, o.reason), o) for o in self._origins]
+            self._timed = [(time, key, o) for time, key, o in timed if time is not None]
+            self._timed.sort(key=itemgetter(0))
+        own = origin.exception, origin.reason
+        later = [o for time, key, o in self._timed if time > when and key != own]
+        return self._cancelled.get(id(origin), []) + later
 
     def unfinished(self) -> List[Entry]:
         """Return the actions that never ended and have none such in them."""
