@@ -103,18 +103,20 @@ class Line:
     >>> line.add_action("charge", "succeeded")
     >>> line.add_fields([("card", "1881")])
     >>> line.text
-    '15:09:14.500  ├─✓ charge  card="18…'
+    '15:09:14.500  ├─✓ charge  card="1…'
     """
 
-    __slots__ = ("look", "room", "text")
+    __slots__ = ("_is_cut", "look", "room", "text")
 
     def __init__(self, look: Look, start: Any, stem: str, before: str = "") -> None:
         clock = look.clock(start)
         self.text = f"{before}{look.dim}{clock}  {stem}{look.plain}"
         self.look = look
         self.room = None
+        self._is_cut = False
         if look.width is not None:
-            self.room = look.width - len(clock) - 2 - len(stem) - (ID + 1 if before else 0)
+            used = (ID + 1 if before else 0) + len(clock) + 2 + len(stem)
+            self.room = look.width - used - len(look.ellipsis)  # that may come at the end
 
     def add(self, text: str, style: str = "", gap: str = "  ") -> None:
         """Add a text, in a style, behind a gap; cut it if there is too little room."""
@@ -122,9 +124,12 @@ class Line:
             return
         if self.room is not None:
             self.room -= len(gap)
-            if self.room <= 0:
+            if self.room <= 0 or self._is_cut:
+                self._cut()
                 return
-            text = cut(text, self.room, self.look)
+            whole = text
+            text = cut(whole, self.room, self.look)
+            self._is_cut = text != whole
             self.room -= columns(text)
         self.text += f"{gap}{style}{text}{self.look.plain}" if style else gap + text
 
@@ -176,11 +181,22 @@ class Line:
 
     def add_fields(self, pairs: Iterable[Tuple[str, Any]], gap: str = "  ") -> None:
         """Add fields behind a gap."""
+        if self._is_cut:
+            return
         room = None if self.room is None else self.room - len(gap)
-        text, room = shown_fields(pairs, self.look, room)
+        text, room, is_cut = shown_fields(pairs, self.look, room)
         if text:
             self.text += gap + text
             self.room = room
+        elif is_cut:
+            self._cut()
+        self._is_cut = is_cut
+
+    def _cut(self) -> None:
+        """Show that there is more than there is room for."""
+        if not self._is_cut:
+            self._is_cut = True
+            self.text += self.look.ellipsis
 
 
 class _Shape(NamedTuple):

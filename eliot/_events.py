@@ -184,11 +184,11 @@ class Events:
         """Say in which action something is, since it is not the one above."""
         if action is None or action.kind is None:
             return ""
-        text = self._look.inside if ends else f"{self._look.inside} {printable(action.kind)}"
+        named = [] if ends else [printable(action.kind)]
         if action.field is not None:
             name, value = action.field
-            text += f" {printable(name)}={value_text(value)}"
-        return text
+            named.append(f"{printable(name)}={value_text(value)}")
+        return " ".join([self._look.inside, *named]) if named else ""
 
     def _message(self, message: Message, task: _Task, level: List[int], depth: int) -> str:
         look, inside, aside = self._look, level[:-1], ""

@@ -39,7 +39,11 @@ INDENTED = 16
 CLOCK = len("07:52:43.727")
 ID = 8
 
-_THOUSANDTHS = [f".{number:03d}" for number in range(1000)]
+# What numbers with a point may lack, in milliseconds.
+_EXACT = 0.001
+
+# The last one is for what is all but a second.
+_THOUSANDTHS = [*[f".{number:03d}" for number in range(1000)], ".999"]
 
 _SYMBOLS = {
     "succeeded": ("✓", "+"),
@@ -142,7 +146,7 @@ class Look:
             if known != second:
                 text = self._moment(second).strftime("%H:%M:%S")
                 self._second = second, text
-            return text + _THOUSANDTHS[int((timestamp - second) * 1000)]
+            return text + _THOUSANDTHS[int((timestamp - second) * 1000 + _EXACT)]
         except Exception:  # anything may stand there
             return " " * CLOCK
 
@@ -358,10 +362,11 @@ def fields_text(
     >>> fields_text({"card": "1881", "amount": 20})
     'card="1881" amount=20'
     >>> fields_text({"card": "1881", "amount": 20}, room=13)
-    'card="1881" …'
+    'card="1881"…'
     """
     pairs: Iterable[Tuple[str, Any]] = fields.items() if isinstance(fields, Mapping) else fields
     if look.color or room is not None:
+        room = None if room is None else room - len(look.ellipsis)
         return shown_fields(pairs, look, room)[0]
     text = " ".join(
         [
@@ -376,20 +381,33 @@ def fields_text(
 
 def shown_fields(
     pairs: Iterable[Tuple[str, Any]], look: Look, room: int | None
-) -> Tuple[str, int | None]:
-    """Return fields in colour, as many as there is room for, and what is left of the room."""
+) -> Tuple[str, int | None, bool]:
+    """
+    Return fields in colour; what is left of the room; and whether anything had none.
+
+    If so, the text ends with an ellipsis, which may take more room, unless it is empty.
+    """
     shown: List[str] = []
+    is_cut = False
     for name, value in pairs:
         if room is None:
-            text = value_text(value)
-            piece = f"{printable(name)}={text}"
+            piece = f"{printable(name)}={value_text(value)}"
+        elif is_cut:
+            break
         elif room <= 0:
+            is_cut = True
+            if shown:
+                shown[-1] += look.ellipsis
             break
         else:
             if value.__class__ is str:
                 value = value[: room + 1]  # noqa: PLW2901 - no more than that is ever shown
-            piece = cut(f"{printable(name)}={value_text(value)}", room, look)
+            whole = f"{printable(name)}={value_text(value)}"
+            piece = cut(whole, room, look)
+            is_cut = piece != whole
             room -= columns(piece) + 1
         head, equals, tail = piece.partition("=")
         shown.append(f"{look.dim}{head}{equals}{look.plain}{tail}")
-    return " ".join(shown), room
+    if shown and room is not None:
+        room += 1  # there is no blank behind the last one
+    return " ".join(shown), room, is_cut

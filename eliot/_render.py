@@ -100,7 +100,7 @@ def tree_data(task: Walkable) -> Dict[str, Any]:
     Return a task as plain data, for JSON: a flat list of its entries, since trees may be deep.
 
     Args:
-        task: Must not be empty.
+        task: The task.
 
     >>> from eliot.parse import Task
     >>> hello = {"message_type": "hello", "timestamp": 1.5, "x": 3}
@@ -110,7 +110,9 @@ def tree_data(task: Walkable) -> Dict[str, Any]:
     """
     entries: List[Dict[str, Any]] = []
     way: List[int] = []
+    uuid = None
     for entry in task.walk():
+        uuid = entry.task_uuid
         del way[entry.depth :]
         data: Dict[str, Any] = {"parent": way[-1] if way else None, "number": entry._number}
         data["kind"] = entry.kind
@@ -129,7 +131,7 @@ def tree_data(task: Walkable) -> Dict[str, Any]:
                 reason=entry.reason,
             )
         entries.append(data)
-    return {"task_uuid": entry.task_uuid, "complete": task.is_complete(), "entries": entries}
+    return {"task_uuid": uuid, "complete": task.is_complete(), "entries": entries}
 
 
 class Renderer:
@@ -155,7 +157,8 @@ class Renderer:
             if first is None:
                 return
             top = first
-            yield header(top.task_uuid, top.start, self._look)
+            start = next((e.start for e in shown.walk() if e.start is not None), top.end)
+            yield header(top.task_uuid, start, self._look)
         yield from self._parts(top._node or top._start or top.count)
 
     def _parts(self, top: _Part) -> Iterator[str]:
@@ -173,11 +176,15 @@ class Renderer:
             else:
                 stem, guides = below.branch, below.inside_branch
             if isinstance(part, tuple):
-                yield draw.message(part, stem, guides=guides)
+                text = draw.message(part, stem, guides=guides)
+                if "\n" in text:  # a traceback
+                    yield from text.split("\n")
+                else:
+                    yield text
             elif isinstance(part, Node):
                 duration = self._duration(part)
                 yield self._action(part, stem, duration, whole)
-                if part.slots or part.last > _NO_CHILDREN:
+                if part.slots or part.start is None or part.last > _NO_CHILDREN:
                     stack.append((rest, following, below, whole))
                     below, whole = self._below(below.depth + 1, guides), duration
                     rest = self._children(part)
