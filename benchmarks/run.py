@@ -9,6 +9,7 @@ growth        what a message costs as the log gets longer, wider, deeper, has mo
 latency       how long one call takes, directly and in the background, on two kinds of disk
 background    what the caller pays when a thread writes
 import        what `import eliot` takes
+command       the command `eliot`: its start, its first output, its time and memory for large logs
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
 
@@ -42,7 +43,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from bench import background, growth, importing, instructions, latency, off, reading, writing
+from bench import (
+    background,
+    command,
+    growth,
+    importing,
+    instructions,
+    latency,
+    off,
+    reading,
+    writing,
+)
 from bench.figures import Result, text_table
 from bench.lab import ROOT, Lab
 
@@ -53,6 +64,7 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "latency": latency.measure,
     "background": background.measure,
     "import": importing.measure,
+    "command": command.measure,
     "instructions": instructions.measure,
     "off": off.measure,
 }

@@ -88,17 +88,22 @@ class _Task:
         return self._begin(around, level[-1])
 
     def _begin(self, around: _Action, number: int) -> _Action:
+        if number not in around.inner:  # it may come twice
+            self.size += 1
         action = around.inner[number] = _Action(around)
-        self.size += 1
         return action
 
     def end(self, level: List[int], action: Optional[_Action]) -> None:
         """Forget an action, and go on in the one around it."""
-        self.level, self.here = level[:-1], None
-        if action is not None and action.parent is not None:
+        around = level[:-1]
+        if action is None:
+            self.here = self.find(around)
+        else:
             self.here = action.parent
-            if self.here.inner.pop(level[-1], None) is not None:
+            if self.here is not None:
+                del self.here.inner[level[-1]]
                 self.size -= 1
+        self.level = around
 
 
 class Events:

@@ -71,15 +71,14 @@ class Event(NamedTuple):
     """
     Describe a message, or an action, that came before or after a failure.
 
-    Attributes:
-        type: Its message type or action type, None if that is not known.
-        depth: How many actions are around it.
-        status: The status of an action, None for a message.
-        time: When the message was logged, or when the action began, in seconds since 1970 (UTC).
-        duration: How long an action took, in seconds.
-        fields: Those of the message, or those that the action began with.
-        exception: The class of the exception that an action failed with.
-        reason: The text of that exception.
+    * `type`: its message type or action type, None if that is not known.
+    * `depth`: how many actions are around it.
+    * `status`: the status of an action, None for a message.
+    * `time`: when the message was logged, or when the action began, in seconds since 1970 (UTC).
+    * `duration`: how long an action took, in seconds.
+    * `fields`: those of the message, or those that the action began with.
+    * `exception`: the class of the exception that an action failed with.
+    * `reason`: the text of that exception.
 
     .. versionadded:: 2.0
     """

@@ -57,7 +57,7 @@ _SYMBOLS = {
     "last": ("└─", "`-"),
     "trunk": ("│ ", "| "),
     "ended": ("→", "->"),
-    "inside": ("‹", "<"),  # noqa: RUF001 - it is what is meant
+    "inside": ("‹", "<"),
     "times": ("×", "x"),
     "micro": ("µs", "us"),
     "ellipsis": ("…", "..."),

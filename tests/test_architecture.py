@@ -214,5 +214,5 @@ class TestReadme:
             program, check=True, stdout=subprocess.PIPE, text=True
         ).stdout.split("\0")[:-1]
 
-        assert "eliot-prettyprint" in demonstration
+        assert "eliot tree" in demonstration
         assert "tox run-parallel" in tests

@@ -271,7 +271,8 @@ class TestWorkers:
         assert LINES[workload] == len(log.read_bytes().splitlines())
 
     @pytest.mark.parametrize(
-        ("shape", "messages"), [("flat", 30), ("wide", 10_000), ("deep-12", 48)]
+        ("shape", "messages"),
+        [("flat", 30), ("wide", 10_000), ("deep-12", 48), ("one", 25), ("parts", 26)],
     )
     def test_logs(self, shape: str, messages: int, tmp_path: Path) -> None:
         """The logs consist of complete tasks, no fewer messages than were asked for."""
@@ -281,6 +282,18 @@ class TestWorkers:
 
         assert messages == len(lines)
         assert all(task.is_complete() for task in Parser.parse_stream(map(json.loads, lines)))
+
+    def test_command(self, tmp_path: Path) -> None:
+        """A command is run to its end, and one that fails is not measured."""
+        report = work("command", sys.executable, "-c", "print('x' * 100_000)")
+        failed = subprocess.run(
+            [sys.executable, str(WORKERS / "command.py"), sys.executable, "-c", "exit(3)"],
+            check=False,
+        )
+
+        assert 0 < report["first"] <= report["seconds"]
+        assert report["megabytes"] > 1
+        assert 3 == failed.returncode
 
     @pytest.mark.parametrize("way", ["decode", "parse", "parse_lines", "pretty", "compact"])
     def test_reading(self, way: str, tmp_path: Path) -> None:

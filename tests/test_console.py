@@ -274,6 +274,17 @@ class TestThreads:
         assert b"child" in done.stdout
         assert b"{}" not in done.stdout
 
+    def test_renewed(self) -> None:
+        """What the child makes anew is what another thread of its parent may have had."""
+        stream = io.StringIO()
+        with console(stream) as destination:
+            destination._busy = True
+            log_message("waits")
+            destination._renew()
+            log_message("goes on")
+
+        assert ["· goes on"] == shown(stream)
+
     def test_deep(self) -> None:
         """Near the recursion limit a message is shown later, and once."""
         stream = io.StringIO()

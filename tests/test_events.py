@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from typing import Any, Dict, List
 
@@ -81,7 +80,7 @@ class TestLines:
     def test_colors(self) -> None:
         """Tasks that run at the same time have different colours, more often than not."""
         events = Events(Look(color=True))
-        texts = [events.text(said(1, uuid=f"{random.random():.12f}")) for _ in range(100)]
+        texts = [events.text(said(1, uuid=f"{number:08x}")) for number in range(100)]
 
         assert len({text[: len("\x1b[31m")] for text in texts}) > 2
 
@@ -209,6 +208,22 @@ class TestConcurrency:
         )[4:]
 
 
+class TestDuplicates:
+    """Messages that come twice."""
+
+    def test_start(self) -> None:
+        """A start that comes twice does no harm."""
+        assert ["├─▶ act", "├─▶ act  ‹ act", "│ └─✓ act  0 µs", "└─✓ act  0 µs"] == shown(
+            *(start(1), start(2, 1), start(2, 1), end(2, 2), end(3))
+        )[1:]
+
+    def test_end(self) -> None:
+        """Nor does an end."""
+        assert ["│ └─✓ act  0 µs", "│ └─✓ act", "└─✓ act  0 µs", "└─✓ act"] == shown(
+            *(start(1), start(2, 1), end(2, 2), end(2, 2), end(3), end(3))
+        )[2:]
+
+
 class TestMemory:
     """What is remembered has an end."""
 
@@ -270,10 +285,11 @@ class TestLog:
     def test_unended(self) -> None:
         """Actions that have not ended are named at the end, inner ones first."""
         events = Events(PLAIN)
-        for each in (start(1), start(2, 1, kind="ask", x=1), said(3, 1, 2)):
+        for each in (start(1), start(2, 1, kind="ask", x=1), start(3, 2, 1), said(3, 2, 2)):
             events.text(each)
 
         assert [
+            "2cd4e99c               │ │ └─▶ act  still running when the log ended",
             "2cd4e99c               │ └─▶ ask  still running when the log ended  ‹ x=1",
             "2cd4e99c               └─▶ act  still running when the log ended",
         ] == list(events.unended())

@@ -43,7 +43,7 @@ class Stream(io.StringIO):
         self._terminal = terminal
 
     @property
-    def encoding(self) -> Any:
+    def encoding(self) -> Any:  # type: ignore[override] # a fact, and not to be set
         """How text becomes bytes."""
         return self._encoding
 

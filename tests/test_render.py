@@ -33,7 +33,7 @@ def message(*level: int, at: float = 0.0, **fields: Any) -> Dict[str, Any]:
     return {"task_uuid": UUID, "task_level": [*level], "timestamp": 1443193754.5 + at, **fields}
 
 
-def start(*level: int, at: float = 0.0, kind: str = "act", **fields: Any) -> Dict[str, Any]:
+def start(*level: int, at: float = 0.0, kind: Any = "act", **fields: Any) -> Dict[str, Any]:
     """Make the start of an action."""
     return message(*level, at=at, action_type=kind, action_status="started", **fields)
 
@@ -244,7 +244,11 @@ class TestTrouble:
 
     def test_traceback(self) -> None:
         """A traceback stands below its message, as deep."""
-        message = {"kind": "eliot:traceback", "exception": "builtins.ValueError", "reason": "no"}
+        message: Dict[str, Any] = {
+            "kind": "eliot:traceback",
+            "exception": "builtins.ValueError",
+            "reason": "no",
+        }
         traceback = "Traceback:\n  File \x1b\nValueError: no"
 
         assert [
@@ -291,10 +295,10 @@ class TestTrouble:
 
     def test_hostile(self) -> None:
         """Nothing in a log can tell a terminal anything, wherever it is."""
-        bad = "a\x1b[2J\x07\u202e\r\nb"
+        bad: Any = "a\x1b[2J\x07\u202e\r\nb"
         messages = [
             start(1, kind=bad, **{bad: bad}),
-            said(2, kind=bad, **{bad: [bad]}),
+            {**said(2, kind=bad), bad: [bad]},
             said(3, kind="eliot:traceback", traceback=bad, reason=bad, exception=bad),
             end(4, kind=bad, action_status="failed", exception=bad, reason=bad, **{bad: bad}),
         ]
@@ -480,8 +484,8 @@ class TestPrograms:
             with start_action(action_type="try"):
                 log_message("next", x=1)
                 try:
-                    [][1]
-                except IndexError:
+                    {"y": 1}["x"]
+                except KeyError:
                     write_traceback()
         finally:
             remove_destination(messages.append)
@@ -490,9 +494,9 @@ class TestPrograms:
 
         assert [
             "├─· next  x=1",
-            "└─! eliot:traceback  IndexError: list index out of range",
+            "└─! eliot:traceback  KeyError: 'x'",
         ] == shown[:2]
-        assert "    IndexError: list index out of range" == shown[-1]
+        assert "    KeyError: 'x'" == shown[-1]
 
 
 @given(st.data())

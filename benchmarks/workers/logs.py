@@ -1,7 +1,8 @@
 """
 Write a log of a given shape: `logs.py SHAPE MESSAGES FILE`.
 
-`flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another.
+`flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another;
+`one` is a task with all messages in one action; `parts` is a task of actions with one message each.
 """
 
 from __future__ import annotations
@@ -62,10 +63,31 @@ def deep_task(depth: int) -> Callable[[int, int], Iterator[str]]:
     return lines
 
 
+def task_of_parts(messages: int) -> Callable[[int, int], Iterator[str]]:
+    """Make tasks of an action with as many small ones in it as so many messages make."""
+
+    def lines(number: int, task: int) -> Iterator[str]:
+        yield line(number, task, "1", _start(number))
+        position = 2
+        for at in range(number + 1, number + messages - 1, 3):
+            yield line(at, task, f"{position},1", _start(at))
+            yield line(at + 1, task, f"{position},2", _message(at + 1))
+            yield line(at + 2, task, f"{position},3", _end(at + 2))
+            position += 1
+        yield line(number + messages, task, f"{position}", _end(number + messages))
+
+    return lines
+
+
 def log(shape: str, messages: int) -> Iterator[str]:
     """Give the lines of a log of whole tasks, with about so many messages."""
     kind, _, depth = shape.partition("-")
-    lines = deep_task(int(depth)) if kind == "deep" else wide_task(10 if kind == "flat" else 10_000)
+    if kind == "deep":
+        lines = deep_task(int(depth))
+    elif kind == "parts":
+        lines = task_of_parts(messages)
+    else:
+        lines = wide_task({"flat": 10, "wide": 10_000, "one": messages}[kind])
     number = task = 0
     while number < messages:
         for text in lines(number, task):

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any, Callable, Dict, Iterator, List
@@ -109,9 +110,8 @@ class TestTree:
 
     def test_fold(self, eliot: Command, tmp_path: Path) -> None:
         """Siblings of one type can be one line."""
-        path = written(
-            *(tmp_path / "log", start("u", 1), *(message("u", n) for n in range(2, 9)), end("u", 9))
-        )
+        messages = [start("u", 1), *(message("u", number) for number in range(2, 9)), end("u", 9)]
+        path = written(tmp_path / "log", *messages)
 
         assert ["✓ act  0 µs", "└─· m × 7"] == bodies(eliot("tree", "--fold", path).text)
 
@@ -127,22 +127,16 @@ class TestTree:
         assert ("bb22", False) == (unended["task_uuid"], unended["complete"])
 
     def test_late_message(self, eliot: Command, tmp_path: Path) -> None:
-        """A message that comes after the end of its task is in its place, and the task comes once."""
-        path = written(
-            *(tmp_path / "log", start("u", 1), end("u", 2), start("v", 1), message("u", 3)),
-            end("v", 2),
-        )
+        """A message that comes after its task's end is in its place, and the task comes once."""
+        late = [start("u", 1), end("u", 2), start("v", 1), message("u", 3), end("v", 2)]
+        path = written(tmp_path / "log", *late)
 
         assert ["✓ act  0 µs", "└─· m", "✓ act  0 µs"] == bodies(eliot("tree", path).text)
 
     def test_no_place(self, eliot: Command, tmp_path: Path) -> None:
         """Messages that have no place in a task are reported, and the others shown."""
-        path = written(
-            tmp_path / "log",
-            message("u", 0),
-            message(["v"], 1),
-            message("w", 1),  # type: ignore[arg-type] # odd
-        )
+        odd: Any = ["v"]
+        path = written(tmp_path / "log", message("u", 0), message(odd, 1), message("w", 1))
         answer = eliot("tree", path)
 
         assert ["· m"] == bodies(answer.text)
@@ -278,10 +272,8 @@ class TestFollow:
 
         class Ended(Following):
             def messages(self) -> Iterator[Any]:
-                try:
+                with suppress(EOFError):
                     yield from super().messages()
-                except EOFError:
-                    pass
 
         def stop() -> None:
             raise EOFError
