@@ -71,10 +71,12 @@ def why(session: Session, *, before: int, top: int, full: bool, local_time: bool
     )
     if not session.found:
         session.write(f"Nothing failed in {count_text(counted.number, 'task')}.\n")
-    for _, title, groups in sections:
-        if groups:
-            for line in _section(title, groups, top, (look, wide)):
-                session.write(f"{line}\n")
+    shown = [(title, groups) for _, title, groups in sections if groups]
+    for number, (title, groups) in enumerate(shown):
+        if number:
+            session.write("\n")
+        for line in _section(title, groups, top, (look, wide)):
+            session.write(f"{line}\n")
 
 
 class _Counted:
@@ -119,7 +121,6 @@ def _section(
     for group in shown:
         yield ""
         yield from _group(group, look, wide)
-    yield ""
 
 
 def _name(group: FailureGroup) -> str:

@@ -100,7 +100,6 @@ Failures: 1
                 Traceback:
                   File x
                 no page
-
 """
 
         assert (0, expected) == run(write(tmp_path, *SERVE))
