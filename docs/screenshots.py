@@ -27,6 +27,8 @@ IMAGES = DOCS / "images"
 #: For each picture of a terminal, the command that it shows.
 TERMINALS = {
     "tree": "eliot tree shop.log",
+    "why": "eliot why shop.log",
+    "slow": "eliot slow shop.log",
 }
 
 #: Fonts from the network, which a picture in a page may not load.
@@ -45,10 +47,11 @@ def make_log(folder: Path) -> None:
 def terminal(name: str, command: str, folder: Path, columns: int = 110) -> None:
     """Make a picture of a terminal in which a command was run."""
     arguments = [sys.executable, "-m", "eliot.cli", *command.split()[1:], "--color", "always"]
-    shown = subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
+    done = subprocess.run(arguments, cwd=folder, check=True, stdout=subprocess.PIPE)
+    shown = done.stdout.decode().replace(f"{folder}/", "")  # in tracebacks
     console = Console(file=io.StringIO(), record=True, width=columns, force_terminal=True)
     console.print(Text.from_ansi(f"$ {command}"), soft_wrap=False)
-    console.print(Text.from_ansi(shown.decode()), no_wrap=True, overflow="crop", crop=True)
+    console.print(Text.from_ansi(shown), no_wrap=True, overflow="crop", crop=True)
     svg = console.export_svg(title=command, theme=MONOKAI, unique_id=f"eliot-{name}")
     (IMAGES / f"{name}.svg").write_text(_WEB_FONTS.sub("", svg), encoding="utf-8")
 
