@@ -139,6 +139,16 @@ class Entry:
         return None if self._node is None or self._start is None else STARTED_STATUS
 
     @property
+    def begun(self) -> bool:
+        """Whether the start message of an action is known; for a message True."""
+        return self._start is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end message of an action is known."""
+        return self._end is not None
+
+    @property
     def start(self) -> Optional[float]:
         """When an action began or a message was logged, in seconds since 1970 (UTC), or None."""
         return seconds_of(field_of(self._start, TIMESTAMP_FIELD))
@@ -281,7 +291,7 @@ def seconds_of(value: Any) -> Optional[float]:
             value = float(value)
         except OverflowError:
             return None
-    return value if value - value == 0 else None  # type: ignore[no-any-return]
+    return value if value - value == 0 else None
 
 
 def _text(value: Any) -> Optional[str]:

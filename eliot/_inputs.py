@@ -7,14 +7,26 @@ import sys
 from contextlib import suppress
 from glob import glob, has_magic
 from heapq import heappop, heappush, heapreplace
-from typing import IO, Any, Callable, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+    Union,
+)
 
 from eliot._fields import TIMESTAMP_FIELD
 from eliot._lines import BadLine, read_lines
 from eliot._safe import printable, saferepr, safeunicode
 from eliot._typing import Message
 
-__all__ = ["Log", "Problem", "Source"]
+__all__ = ["STDIN", "Log", "OnProblem", "Problem", "Source", "is_compressed", "reason_of"]
 
 #: A path, `-` for standard input, a pattern such as `logs/*.gz`, or a file opened for reading.
 Source = Union[str, "os.PathLike[str]", IO[bytes], IO[str]]
@@ -28,8 +40,8 @@ _BUFFER = 1 << 17
 #: How much of a bad line is shown.
 _SHOWN = 200
 
-#: How long to wait for a file to grow, in seconds.
-_PAUSE = 0.1
+#: The time of what has none.
+_FIRST = float("-inf")
 
 #: How many lines are looked at for the time at which a log begins.
 _PEEKED = 100
@@ -78,15 +90,16 @@ _Item = Union[Message, BadLine, Problem]
 class _Part:
     """One source while it is read."""
 
-    def __init__(self, name: str, path: Optional[str], file: Optional[IO[Any]] = None) -> None:
+    def __init__(self, name: str, path: Optional[str], given: Optional[IO[Any]] = None) -> None:
         self.name = name
         #: What to open; None if somebody else has opened it.
         self.path = path
-        self.file = file
+        self.given: Any = given
+        self._file: Optional[IO[bytes]] = None
         #: The number of the line read last.
         self.line = 0
-        self._broken: Optional[Exception] = None
-        self._descriptor = -1
+        #: Why there are no more lines, if that is not the end.
+        self.problem: Optional[Problem] = None
         self.size = 0
         if path is not None and os.path.isfile(path):
             self.size = os.path.getsize(path)
@@ -94,60 +107,70 @@ class _Part:
 
     def items(self) -> Iterator[_Item]:
         """Read the messages; what cannot be read comes as a problem, in its place."""
+        yield from read_lines(self.lines())
+        if self.problem is not None:
+            yield self.problem
+
+    def lines(self) -> Iterator[Any]:
+        """Read the lines, as far as that can be done."""
         self.line = 0
-        self._broken = None
+        self.problem = None
         try:
             file = self._open()
         except Exception as error:
-            yield Problem(self.name, None, _reason(error))
+            self.problem = Problem(self.name, None, reason_of(error))
+            self.close()
             return
         try:
-            yield from read_lines(self._counted(file))
-        finally:
-            if self.path is not None:
-                self._descriptor = -1
-                self._read = self.size
-                file.close()
-        if self._broken is not None:
-            yield Problem(self.name, self.line + 1, _reason(self._broken))
-
-    def _counted(self, lines: Iterable[Any]) -> Iterator[Any]:
-        try:
-            for self.line, line in enumerate(lines, 1):
+            for self.line, line in enumerate(file, 1):
                 yield line
         except Exception as error:  # such as a damaged archive: what came before it is good
-            self._broken = error
+            self.problem = Problem(self.name, self.line + 1, reason_of(error))
+        finally:
+            self.close()
+            self._read = self.size
 
     def _open(self) -> IO[bytes]:
-        if self.file is not None:
-            file = getattr(self.file, "buffer", self.file)
-        else:
-            file = open(self.path or "", "rb", _BUFFER)  # noqa: SIM115 - items() closes it
-        if self.size:
-            self._descriptor = file.fileno()
-        return decompressed(file)
+        if self.path is None:
+            return decompressed(getattr(self.given, "buffer", self.given))
+        self._file = open(self.path, "rb", _BUFFER)  # noqa: SIM115 - lines() closes it
+        return decompressed(self._file)
+
+    def close(self) -> None:
+        """Close the file, unless somebody else has opened it."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     @property
     def position(self) -> int:
         """How many bytes of the file were read."""
-        if self._descriptor >= 0:
-            with suppress(OSError):  # it may just have been closed
-                self._read = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        file = self._file
+        if file is not None and self.size:
+            with suppress(OSError, ValueError):  # another thread may just have closed it
+                self._read = os.lseek(file.fileno(), 0, os.SEEK_CUR)
         return self._read
 
     def begins(self) -> float:
         """Look at the first lines of a file for its first time; what cannot be told comes first."""
-        if not self.size:
-            return float("-inf")
-        items = self.items()
-        try:
-            for item, _ in zip(items, range(_PEEKED)):
-                if isinstance(item, dict):
-                    return _time_of(item, float("-inf"))
-        finally:
-            items.close()  # type: ignore[attr-defined] # it is a generator
-            self._read = 0
-        return float("-inf")
+        if self.size:
+            other = _Part(self.name, self.path)
+            try:
+                for item, _ in zip(other.items(), range(_PEEKED)):
+                    if isinstance(item, dict):
+                        return _time_of(item, _FIRST)
+            finally:
+                other.close()
+        return _FIRST
+
+
+def is_compressed(path: str) -> bool:
+    """Tell whether there is a file of that name, and an archive."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_ZSTD)).startswith((_GZIP, _ZSTD))
+    except OSError:
+        return False
 
 
 def decompressed(file: IO[Any]) -> IO[bytes]:
@@ -158,7 +181,7 @@ def decompressed(file: IO[Any]) -> IO[bytes]:
         from gzip import GzipFile
         from io import BufferedReader
 
-        return BufferedReader(GzipFile(fileobj=file), _BUFFER)  # type: ignore[arg-type,return-value]
+        return BufferedReader(GzipFile(fileobj=file), _BUFFER)
     if begin == _ZSTD:
         return _zstd(file)
     return file
@@ -179,15 +202,16 @@ def _zstd(file: IO[bytes]) -> IO[bytes]:
             msg = "to read .zst needs the package zstandard: pip install 'eliot[cli]'"
             raise ModuleNotFoundError(msg) from None
         raw = ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return BufferedReader(raw, _BUFFER)  # type: ignore[return-value]
+    return BufferedReader(raw, _BUFFER)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in a few words what is wrong."""
     if isinstance(error, KeyError) and error.args:
         return f"without {safeunicode(error.args[0])}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return safeunicode(error) or type(error).__name__
+    return safeunicode(error).rstrip(".") or type(error).__name__
 
 
 def _time_of(message: Message, before: float) -> float:
@@ -217,11 +241,11 @@ class Log:
         self.unreadable = 0
         self.parts: List[_Part] = []
         self._at: Tuple[_Part, int] | None = None
-        seen = set()
+        seen: Set[object] = set()
         for source in sources:
             for part in self._found(source):
-                key = part.name if part.path is None else os.path.realpath(part.path)
-                if key not in seen or part.file is not None:
+                key = id(part.given) if part.path is None else os.path.realpath(part.path)
+                if key not in seen:
                     seen.add(key)
                     self.parts.append(part)
 
@@ -230,7 +254,7 @@ class Log:
         if not isinstance(source, (str, os.PathLike)):
             yield _Part(safeunicode(getattr(source, "name", "<file>")), None, source)
             return
-        name = os.fspath(source)
+        name = os.fsdecode(source)
         if name == STDIN and sys.stdin is None:
             self._refuse("<stdin>", "there is no standard input")
         elif name == STDIN:
@@ -263,7 +287,14 @@ class Log:
     def problem(self, message: Message, error: Exception) -> Problem:
         """Say where the message is that was read last, and why it has no place in a task."""
         part, line = self._at or (self.parts[0], 0)
-        return Problem(part.name, line or part.line, _reason(error), message)
+        return Problem(part.name, line or part.line, reason_of(error), message)
+
+    def lines(self) -> Iterator[Any]:
+        """Read all lines, one source after the other."""
+        for part in self.parts:
+            yield from part.lines()
+            if part.problem is not None:
+                self._tell(part, part.problem)
 
     def messages(self) -> Iterator[Message]:
         """Read all messages, reporting problems in their place."""

@@ -186,10 +186,12 @@ def main(sys: _Process = sys) -> int:
     return 0
 
 
-def _program() -> int:
+def run_program(sys: _Process = sys) -> int:
     """Run `main`; what is in the traceback of an error may come from the log."""
     try:
-        return main()
+        return main(sys)
+    except BrokenPipeError:
+        raise
     except Exception:
         lines = traceback.format_exc().splitlines()
         sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
@@ -197,4 +199,4 @@ def _program() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_program())
+    sys.exit(run_program())

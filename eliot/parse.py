@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from itertools import islice
 from threading import RLock
 from typing import (
@@ -49,6 +50,7 @@ _PLANTING = RLock()
 # much room as it has messages, and some for itself.
 _ROOM = 5500
 _TASK_ROOM = 6
+_MOST_RECENT = 2 * (_ROOM // (_TASK_ROOM + 1) + 1)
 
 #: How many problems are told one by one.
 _WARNINGS = 10
@@ -554,6 +556,16 @@ def tasks_of(log: Log, on_problem: Callable[[Problem], object]) -> Iterator[Task
     return Parser.parse_stream(
         log.messages(), lambda message, error: on_problem(log.problem(message, error))
     )
+
+
+def hold_back(tasks: Iterable[Task]) -> Iterator[Task]:
+    """Give tasks of a stream so late that late messages have joined them, and none comes twice."""
+    held: deque[Task] = deque()
+    for task in tasks:
+        held.append(task)
+        if len(held) > _MOST_RECENT:
+            yield held.popleft()
+    yield from held
 
 
 def _add_late(message: Message, uuid: str, home: dict[str, Task], grown: dict[str, Task]) -> None:

@@ -7,7 +7,18 @@ import os
 import sys
 from datetime import datetime
 from json import dumps
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, Iterator, List, Tuple, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generic,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    TypeVar,
+)
 
 import click
 
@@ -18,7 +29,7 @@ from eliot._select import LEVELS, Selection, condition, duration, moment
 from eliot.cli._output import Output
 from eliot.cli._progress import Progress
 from eliot.json import encode
-from eliot.parse import Task, tasks_of
+from eliot.parse import Task, hold_back, tasks_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +51,7 @@ class Session:
         found: Whether there was anything to answer; with nothing the exit status is 1. `tasks` sets
             it, a command may change it.
         log: The sources.
+        on_problem: Is called with each problem, too, if it is set.
     """
 
     def __init__(
@@ -49,16 +61,22 @@ class Session:
         self.json = json
         self.selection = selection
         self.found = False
+        self.on_problem: Optional[Callable[[Problem], object]] = None
         self.log = Log(sources or (STDIN,), self.report)
 
-    def tasks(self) -> Iterator[Task]:
-        """Give the selected tasks; show progress, and problems in their place."""
-        return self.selected(self.log)
+    def tasks(self, log: Optional[Log] = None, *, settled: bool = False) -> Iterator[Task]:
+        """
+        Give the selected tasks; show progress, and problems in their place.
 
-    def selected(self, log: Log) -> Iterator[Task]:
-        """Give the selected tasks of a log, be it another one than that of the session."""
+        Args:
+            log: Another log than that of the session.
+            settled: Whether each task comes once, late messages included, for it is to be counted;
+                otherwise it comes as soon as it can, and perhaps once more, grown.
+        """
+        log = log or self.log
+        tasks = tasks_of(log, self.report)
         with self.progress(log):
-            for task in tasks_of(log, self.report):
+            for task in hold_back(tasks) if settled else tasks:
                 if not self.selection or self.selection.matches(task):
                     self.found = True
                     yield task
@@ -71,6 +89,8 @@ class Session:
 
     def report(self, problem: Problem) -> None:
         """Say in its place what could not be read."""
+        if self.on_problem is not None:
+            self.on_problem(problem)
         prefix = "eliot: " if problem.line is None else ""
         self.output.note(f"{prefix}{problem}\n")
 
@@ -112,7 +132,13 @@ def _escaped(text: str) -> str:
     ).replace("\x7f", r"\u007f")
 
 
-class Value(click.ParamType, Generic[_T]):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:  # older ones are not generic
+    _ParamType = click.ParamType
+
+
+class Value(_ParamType, Generic[_T]):
     """The value of an option that a function reads; what is wrong with it says the function."""
 
     def __init__(self, name: str, read: Callable[[str], _T]) -> None:

@@ -29,9 +29,10 @@ class Output:
     """
 
     def __init__(self, color: str, *, ascii_only: bool, pager: bool) -> None:
-        self._stdout: Any = sys.stdout
+        stdout: Any = sys.stdout
+        self._stdout = stdout
         #: Whether it is a terminal.
-        self.terminal = bool(self._stdout.isatty())
+        self.terminal: bool = bool(self._stdout.isatty())
         self.encoding = self._stdout.encoding or "ascii"
         #: Whether nothing but ASCII can, or may, be shown. Text is escaped then, symbols are not.
         self.ascii = ascii_only or not _can_show(self.encoding)
