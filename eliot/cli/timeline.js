@@ -118,7 +118,8 @@ function iso(us) {
 
 const valueText = value => {
   if (typeof value === "string") return value;
-  try { return JSON.stringify(value, null, 1); } catch { return String(value); }
+  const text = JSON.stringify(value);
+  return text.length < 80 ? text : JSON.stringify(value, null, 1);
 };
 
 // One line; what could move the text about, such as marks of direction, is shown as an escape.
@@ -968,7 +969,6 @@ async function begin() {
   openTask(0);
   scroll.focus();
   draw();
-  document.documentElement.dataset.state = "drawn";
   performance.mark("drawn");
   // The rest once the picture is on the screen.
   await new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)));
@@ -983,6 +983,7 @@ async function begin() {
 begin().catch(error => {
   $("stage").replaceChildren(make("p", `This browser cannot show the page: ${error}. It takes one of 2023 or later.`));
   $("stage").firstChild.className = "message";
+  document.documentElement.dataset.state = "broken";
 });
 
 // For tests and measurements.
