@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
+from collections import Counter
 from itertools import count
 from json import dumps
 from math import isfinite
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from eliot._entries import Entry
-from eliot._fields import FAILED_STATUS, SUCCEEDED_STATUS
+from eliot._fields import FAILED_STATUS, STARTED_STATUS, SUCCEEDED_STATUS
 from eliot._lanes import Lanes, Place
 from eliot._safe import saferepr
+
+#: A nanosecond: later than what began in a microsecond, earlier than what begins in the next one.
+_MOMENT = 0.001
 
 #: What the format's own schema calls itself.
 SPEEDSCOPE_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 # What the page knows of an entry's kind and status, see timeline.html.
 _SUCCEEDED, _FAILED, _OPEN, _UNKNOWN, _MESSAGE, _WARNING, _ERROR, _MISSING = range(8)
-_STATUSES = {SUCCEEDED_STATUS: _SUCCEEDED, FAILED_STATUS: _FAILED}
+_STATUSES = {SUCCEEDED_STATUS: _SUCCEEDED, FAILED_STATUS: _FAILED, STARTED_STATUS: _OPEN}
 _LEVELS = {"warning": _WARNING, "error": _ERROR, "critical": _ERROR}
 
 # Deeper than any logged value is, see eliot.json, and far from what the encoder can do.
@@ -40,9 +44,8 @@ def place_text(entry: Entry) -> str:
 
 def status_of(place: Place) -> str:
     """Tell in words what became of an action."""
-    if place.is_open():
-        return "never ended"
-    return place.entry.status or "unknown"
+    status = place.entry.status
+    return "never ended" if status == STARTED_STATUS else status or "unknown"
 
 
 def _sound(value: Any, depth: int = 0) -> Any:
@@ -135,7 +138,7 @@ def _kind(place: Place) -> int:
         return _MISSING
     if entry.kind == "message":
         return _LEVELS.get(entry.log_level or "", _MESSAGE)
-    return _OPEN if place.is_open() else _STATUSES.get(entry.status or "", _UNKNOWN)
+    return _STATUSES.get(entry.status or "", _UNKNOWN)
 
 
 def _bytes(text: str) -> bytes:
@@ -157,7 +160,8 @@ def perfetto(tasks: Sequence[Lanes]) -> Dict[str, Any]:
     Return the tasks as Chrome trace JSON, which Perfetto opens.
 
     Each task is a process, each track a thread, since slices of one thread must not overlap.
-    Where an action is on another track than the one that it is in, a flow joins them.
+    Where an action is on another track than the one that it is in, a flow joins them, unless
+    something else began there in the same microsecond.
     """
     origin, end = _bounds(tasks)
     events: List[Dict[str, Any]] = []
@@ -166,22 +170,25 @@ def perfetto(tasks: Sequence[Lanes]) -> Dict[str, Any]:
         top = lanes.top.entry
         events.append(_named("process_name", pid, 0, f"{name_of(top)} {top.task_uuid}"))
         threads: Dict[int, int] = {}
-        for place in (*lanes.actions(), *_marks(lanes)):
+        shown = [*lanes.actions(), *_marks(lanes)]
+        for place in shown:
             if place.track not in threads:
                 threads[place.track] = next(tids)
                 lane = f"lane {len(threads)}"
                 events.append(_named("thread_name", pid, threads[place.track], lane))
-        arriving: Dict[int, int] = {}
+        begun = Counter((place.track, place.start) for place in shown)
         for place in lanes.actions():
-            spot = {"pid": pid, "tid": threads[place.track], "ts": place.start - origin}
-            events.append(_slice(place, spot, end))
-            # Ends of flows are bound to the slice that began last, so they come right behind it.
-            if place.number in arriving:
-                events.append(_flow("f", arriving[place.number], {**spot, "bp": "e"}))
+            spot = {"pid": pid, "tid": threads[place.track]}
+            events.append(_slice(place, {**spot, "ts": place.start - origin}, end))
             for child in place.actions:
-                if _is_joined(place, child):
-                    arriving[child.number] = next(flows)
-                    events.append(_flow("s", arriving[child.number], spot))
+                other = {"pid": pid, "tid": threads[child.track]}
+                forward = child.track != place.track and place.start <= child.start
+                # The end of a flow belongs to what began last on its thread.
+                if forward and all(begun[each.track, each.start] == 1 for each in (place, child)):
+                    number = next(flows)
+                    leaves, arrives = (each.start - origin + _MOMENT for each in (place, child))
+                    events.append(_flow("s", number, {**spot, "ts": leaves}))
+                    events.append(_flow("f", number, {**other, "ts": arrives, "bp": "e"}))
         for place in _marks(lanes):
             spot = {"pid": pid, "tid": threads[place.track], "ts": place.start - origin}
             events.append(_instant(place, spot))
@@ -190,16 +197,6 @@ def perfetto(tasks: Sequence[Lanes]) -> Dict[str, Any]:
 
 def _marks(lanes: Lanes) -> Iterator[Place]:
     return (place for place in lanes.places if place.timed and not place.is_action())
-
-
-def _is_joined(parent: Place, child: Place) -> bool:
-    """Tell whether a flow can join both: forward in time, and between slices that have a length."""
-    forward = parent.start <= child.start
-    return parent.track != child.track and forward and min(map(_length, (parent, child))) > 0
-
-
-def _length(place: Place) -> int:
-    return place.end - place.start
 
 
 def _named(what: str, pid: int, tid: int, name: str) -> Dict[str, Any]:

@@ -318,38 +318,40 @@ class TestPageData:
         assert [[]] == json.loads(json_text([[]]))
 
 
+def latest(events: List[Any], time: float) -> Any:
+    """Find what Perfetto joins to an end of a flow: what began last on its thread."""
+    before = [event for event in events if event["ts"] <= time]
+    last = max(event["ts"] for event in before)
+    (found,) = (event for event in before if event["ts"] == last)
+    return found["args"]["task_level"]
+
+
 def check_trace(document: Any) -> None:
-    """Check what Perfetto wants of a trace: numbers, names, and slices that nest in a thread."""
-    events = document["traceEvents"]
-    threads: Dict[int, List[Tuple[int, int]]] = {}
-    owners: Dict[int, int] = {}
+    """Check what Perfetto wants of a trace: slices that nest, flows from slice to slice."""
+    threads: Dict[int, List[Any]] = {}
     flows: Dict[int, List[Any]] = {}
-    before: Optional[Dict[str, Any]] = None
-    for event in events:
-        assert owners.setdefault(event["tid"], event["pid"]) == event["pid"] or event["tid"] == 0
-        if event["ph"] == "M":
-            assert event["name"] in {"process_name", "thread_name"}
-            continue
-        assert isinstance(event["ts"], int)
-        if event["ph"] == "X":
-            assert event["dur"] >= 0
-            stack = threads.setdefault(event["tid"], [])
-            while stack and stack[-1][1] <= event["ts"]:
-                stack.pop()
-            end = event["ts"] + event["dur"]
-            assert not stack or (stack[-1][0] <= event["ts"] and end <= stack[-1][1])
-            stack.append((event["ts"], end))
-            before = event
+    for event in document["traceEvents"]:
+        if event["ph"] in {"X", "i"}:
+            assert isinstance(event["ts"], int)
+            threads.setdefault(event["tid"], []).append(event)
         elif event["ph"] in {"s", "f"}:
-            assert before is not None
-            assert [before[key] for key in ("tid", "ts")] == [event[key] for key in ("tid", "ts")]
             flows.setdefault(event["id"], []).append(event)
         else:
-            assert ("i", "t") == (event["ph"], event["s"])
+            assert event["ph"] == "M"
+    for events in threads.values():
+        stack: List[int] = []
+        for event in events:
+            if event["ph"] == "X":
+                assert event["dur"] >= 0
+                while stack and stack[-1] <= event["ts"]:
+                    stack.pop()
+                stack.append(event["ts"] + event["dur"])
+                assert sorted(stack, reverse=True) == stack
     for begin, finish in flows.values():
-        assert ["s", "f"] == [begin["ph"], finish["ph"]]
+        assert ["s", "f", "e"] == [begin["ph"], finish["ph"], finish["bp"]]
         assert begin["ts"] <= finish["ts"]
-        assert begin["tid"] != finish["tid"]
+        parent, child = (latest(threads[end["tid"]], end["ts"]) for end in (begin, finish))
+        assert parent.rstrip("/") == child.rpartition("/")[0]
 
 
 class TestPerfetto:
@@ -369,9 +371,9 @@ class TestPerfetto:
             ("M", "thread_name", 2),
             ("X", "cook", 1),
             ("s", "starts", 1),
+            ("f", "starts", 2),
             ("X", "a", 1),
             ("X", "b", 2),
-            ("f", "starts", 2),
             ("i", "note", 1),
             ("M", "process_name", 0),
             ("M", "thread_name", 3),
