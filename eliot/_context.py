@@ -186,8 +186,8 @@ class Visit(_Stay, Generic[_P]):
     __slots__ = ("over", "place")
 
     def __init__(self, place: _P) -> None:
-        self.place = place
-        self.over = False
+        self.place: _P = place
+        self.over: bool = False
         self.unclear = True
         self._token = None
 

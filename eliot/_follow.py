@@ -38,16 +38,17 @@ class _Growing:
 
     def news(self) -> Iterator[Union[Message, BadLine, Problem, None]]:
         """Read what has come; None says that there was something, be it no whole line."""
-        if self._file is None:
+        file = self._file
+        if file is None:
             try:
-                self._open()
+                file = self._file = self._open()
             except OSError as error:  # it may still come
                 if not self._told:
                     self._told = True
                     yield Problem(self.name, None, f"{reason_of(error)}; waiting for it")
-            return
+                return
         replaced = self._is_replaced()
-        data = self._file.read(_CHUNK)
+        data = file.read(_CHUNK)
         if data:
             yield None
             yield from self._decoded(data)
@@ -55,17 +56,18 @@ class _Growing:
             yield None
             yield from self._decoded(b"", last=True)
             self.close()
-        elif os.fstat(self._file.fileno()).st_size < self._file.tell():  # cut
+        elif os.fstat(file.fileno()).st_size < file.tell():  # cut
             yield None
             yield from self._decoded(b"", last=True)
-            self._file.seek(0)
+            file.seek(0)
             self.line = 0
 
-    def _open(self) -> None:
-        self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
-        state = os.fstat(self._file.fileno())
+    def _open(self) -> IO[bytes]:
+        file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
+        state = os.fstat(file.fileno())
         self._identity = state.st_dev, state.st_ino
         self.line = 0
+        return file
 
     def _is_replaced(self) -> bool:
         """Tell whether another file has the name; until there is one, this one may still grow."""
@@ -110,9 +112,6 @@ class Following:
         wait: Is called when nothing has come; returns when it is time to look again.
     """
 
-    #: As in `Log`; nobody knows the size of what grows.
-    size = position = 0
-
     def __init__(
         self,
         sources: Iterable[Source],
@@ -128,6 +127,16 @@ class Following:
             if part.path is not None and not is_compressed(part.path):
                 self._log.parts.remove(part)
                 self._growing.append(_Growing(part.path))
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are in all, without what grows."""
+        return self._log.size
+
+    @property
+    def position(self) -> int:
+        """How many of these were read."""
+        return self._log.position
 
     @property
     def unreadable(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Protocol,
     Set,
     Tuple,
     Union,
@@ -26,7 +28,16 @@ from eliot._lines import BadLine, read_lines
 from eliot._safe import printable, saferepr, safeunicode
 from eliot._typing import Message
 
-__all__ = ["STDIN", "Log", "OnProblem", "Problem", "Source", "is_compressed", "reason_of"]
+__all__ = [
+    "STDIN",
+    "Log",
+    "MessageStream",
+    "OnProblem",
+    "Problem",
+    "Source",
+    "is_compressed",
+    "reason_of",
+]
 
 #: A path, `-` for standard input, a pattern such as `logs/*.gz`, or a file opened for reading.
 Source = Union[str, "os.PathLike[str]", IO[bytes], IO[str]]
@@ -85,6 +96,24 @@ class Problem(NamedTuple):
 OnProblem = Callable[[Problem], object]
 
 _Item = Union[Message, BadLine, Problem]
+
+
+class MessageStream(Protocol):
+    """A log, however it is read."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are in all, as far as that can be told."""
+
+    @property
+    def position(self) -> int:
+        """How many of these were read."""
+
+    def messages(self) -> Iterator[Message]:
+        """Give all messages; report problems in their place."""
+
+    def problem(self, message: Message, error: Exception) -> Problem:
+        """Say where the message is that was given last, and why it has no place in a task."""
 
 
 class _Part:
@@ -164,6 +193,21 @@ class _Part:
         return _FIRST
 
 
+class _Pieces(io.RawIOBase):
+    """What is in an archive, as it comes: the archive's own file forgets it if damage follows."""
+
+    def __init__(self, archive: Any) -> None:
+        self._archive = archive
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._archive.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def is_compressed(path: str) -> bool:
     """Tell whether there is a file of that name, and an archive."""
     try:
@@ -179,17 +223,14 @@ def decompressed(file: IO[Any]) -> IO[bytes]:
     begin = b"" if peek is None else peek(4)[:4]
     if begin.startswith(_GZIP):
         from gzip import GzipFile
-        from io import BufferedReader
 
-        return BufferedReader(GzipFile(fileobj=file), _BUFFER)
+        return io.BufferedReader(_Pieces(GzipFile(fileobj=file)), _BUFFER)
     if begin == _ZSTD:
         return _zstd(file)
     return file
 
 
 def _zstd(file: IO[bytes]) -> IO[bytes]:
-    from io import BufferedReader
-
     raw: Any
     try:
         from compression.zstd import ZstdFile  # type: ignore[import-not-found] # Python 3.14
@@ -202,7 +243,7 @@ def _zstd(file: IO[bytes]) -> IO[bytes]:
             msg = "to read .zst needs the package zstandard: pip install 'eliot[cli]'"
             raise ModuleNotFoundError(msg) from None
         raw = ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return BufferedReader(raw, _BUFFER)
+    return io.BufferedReader(_Pieces(raw), _BUFFER)
 
 
 def reason_of(error: Exception) -> str:
@@ -254,7 +295,7 @@ class Log:
         if not isinstance(source, (str, os.PathLike)):
             yield _Part(safeunicode(getattr(source, "name", "<file>")), None, source)
             return
-        name = os.fsdecode(source)
+        name = os.fspath(source)
         if name == STDIN and sys.stdin is None:
             self._refuse("<stdin>", "there is no standard input")
         elif name == STDIN:

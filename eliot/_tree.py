@@ -83,14 +83,17 @@ class Node:
     def parts(self) -> Iterator[tuple[int, Packed | Node | int]]:
         """Find the children in order of level; where some are missing, how many in a row."""
         slots = self.slots
+        numbers = sorted(slots)
+        if self.end is not None and self.last not in slots:
+            numbers.append(self.last)
+            numbers.sort()
         after = 1 if self.start is None else 2
-        for number in sorted(slots):
+        for number in numbers:
             if number > after:
                 yield after, number - after
-            yield number, slots[number]
+            if number in slots:
+                yield number, slots[number]
             after = number + 1
-        if self.end is not None and self.last > after:
-            yield after, self.last - after
 
 
 def is_boundary(message: Message) -> bool:
@@ -125,7 +128,7 @@ class Tree:
     )
 
     def __init__(self, first: Message) -> None:
-        self.lock = Lock()
+        self.lock: Any = Lock()
         self.uuid: str = first[TASK_UUID_FIELD]
         #: All messages that changed the tree, in order of arrival.
         self.messages: list[Packed] = []

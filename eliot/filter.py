@@ -6,6 +6,7 @@ import sys
 import traceback
 from datetime import datetime, timedelta
 from json import dumps, loads
+from types import CodeType
 from typing import Any, Callable, Iterable, List, Optional, Protocol, Sequence, Union
 
 from eliot._lines import is_cut, salvage
@@ -86,7 +87,7 @@ class EliotFilter:
         output: _Writable,
         on_error: Optional[Callable[[int, Exception], object]] = None,
     ) -> None:
-        self.code = compile(expr, "<expr>", "eval")
+        self.code: CodeType = compile(expr, "<expr>", "eval")
         self.incoming = incoming
         self.output = output
         self.on_error = on_error

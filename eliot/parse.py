@@ -20,11 +20,7 @@ from typing import (
     cast,
 )
 
-from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
-from eliot._entries import message_entry, top_entry
 from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
-from eliot._inputs import Log, Source
-from eliot._inputs import Problem as Problem  # noqa: PLC0414
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
 from eliot._run import Run
@@ -37,7 +33,12 @@ from eliot._written import WrittenAction, WrittenMessage, copy_of
 if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
-# As in published Eliot, to the letter; `BadLine` and `read_lines` are public, too.
+    from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
+    from eliot._inputs import MessageStream, Source
+    from eliot._inputs import Problem as Problem  # noqa: PLC0414
+
+# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read` and `read_lines` are
+# public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
 _T = TypeVar("_T")
@@ -188,12 +189,11 @@ class Task:
 
         .. versionadded:: 2.0
         """
-        source = self._source
-        if isinstance(source, dict):
-            with _PLANTING:
-                if self._source is source:
-                    self._known = 1
-                    return message_entry(source)
+        from eliot._entries import message_entry, top_entry  # late: writers do not need it
+
+        message = self._lone_message()
+        if message is not None:
+            return message_entry(message._logged_dict)
         entry = self._ask(top_entry, None)
         if entry is None:
             msg = "A task without messages has no top."
@@ -528,6 +528,8 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
     .. versionadded:: 2.0
     """
+    from eliot._inputs import Log  # late: writers do not need it
+
     if not sources:
         msg = "read() takes at least one path, pattern or open file."
         raise TypeError(msg)
@@ -537,13 +539,15 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
 
 
 def _warned(sources: Iterable[Source]) -> Iterator[Task]:
+    from eliot._inputs import Log  # late, as above
+
     count = 0
 
     def warn(problem: Problem) -> None:
         nonlocal count
         count += 1
         if count <= _WARNINGS:
-            warnings.warn(str(problem), RuntimeWarning, stacklevel=3)
+            warnings.warn(str(problem), RuntimeWarning, stacklevel=2)
 
     yield from tasks_of(Log(sources, warn), warn)
     if count > _WARNINGS:
@@ -551,7 +555,7 @@ def _warned(sources: Iterable[Source]) -> Iterator[Task]:
         warnings.warn(msg, RuntimeWarning, stacklevel=2)
 
 
-def tasks_of(log: Log, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
+def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Iterator[Task]:
     """Give the tasks of a log; report messages without a place where they are."""
     return Parser.parse_stream(
         log.messages(), lambda message, error: on_problem(log.problem(message, error))
@@ -600,3 +604,22 @@ def _clearer(message: Any, error: Exception) -> Exception:
 
 def _number(item: tuple[int, Task]) -> int:
     return item[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Open late what programs that write have no use for."""
+        if name == "Entry":
+            from eliot._entries import Entry
+
+            late: Any = Entry
+        elif name == "Problem":
+            from eliot._inputs import Problem
+
+            late = Problem
+        else:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        globals()[name] = late
+        return late

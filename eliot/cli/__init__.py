@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
@@ -16,6 +17,9 @@ def main() -> None:
             f"The command eliot needs {' and '.join(missing)}: pip install 'eliot[cli]'\n"
         )
         sys.exit(2)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed by who started the program
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - to the end
     from eliot.cli._group import group
 
     group(prog_name="eliot")

@@ -23,7 +23,7 @@ from typing import (
 import click
 
 from eliot._fields import VALID_STATUSES
-from eliot._inputs import STDIN, Log, Problem
+from eliot._inputs import STDIN, Log, MessageStream, Problem
 from eliot._safe import printable
 from eliot._select import LEVELS, Selection, condition, duration, moment
 from eliot.cli._output import Output
@@ -64,7 +64,9 @@ class Session:
         self.on_problem: Optional[Callable[[Problem], object]] = None
         self.log = Log(sources or (STDIN,), self.report)
 
-    def tasks(self, log: Optional[Log] = None, *, settled: bool = False) -> Iterator[Task]:
+    def tasks(
+        self, log: Optional[MessageStream] = None, *, settled: bool = False
+    ) -> Iterator[Task]:
         """
         Give the selected tasks; show progress, and problems in their place.
 
@@ -73,7 +75,7 @@ class Session:
             settled: Whether each task comes once, late messages included, for it is to be counted;
                 otherwise it comes as soon as it can, and perhaps once more, grown.
         """
-        log = log or self.log
+        log = self.log if log is None else log
         tasks = tasks_of(log, self.report)
         with self.progress(log):
             for task in hold_back(tasks) if settled else tasks:
@@ -81,10 +83,11 @@ class Session:
                     self.found = True
                     yield task
 
-    def progress(self, log: Log) -> Progress:
+    def progress(self, log: MessageStream) -> Progress:
         """Show how far a log was read until something else is shown on the same screen."""
         progress = Progress(log)
         self.output.before_writing = progress.stop
+        self.output.write_error = progress.note
         return progress
 
     def report(self, problem: Problem) -> None:
@@ -104,7 +107,8 @@ class Session:
             text = dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError):  # what JSON lacks, or deeper than the stack
             text = encode(value).decode("utf-8")
-        self.output.write(_escaped(text) + "\n")
+            text = "".join(char if " " <= char <= "~" else dumps(char)[1:-1] for char in text)
+        self.output.write(text + "\n")
 
     @functools.cached_property
     def console(self) -> Console:
@@ -122,14 +126,6 @@ class Session:
             emoji=False,
             legacy_windows=False,
         )
-
-
-def _escaped(text: str) -> str:
-    if text.isprintable() and text.isascii():
-        return text
-    return "".join(
-        char if char.isascii() and char.isprintable() else dumps(char)[1:-1] for char in text
-    ).replace("\x7f", r"\u007f")
 
 
 if TYPE_CHECKING:

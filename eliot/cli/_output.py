@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from typing import IO, Any, Callable, List, Optional
+from typing import IO, Any, Callable, List, Optional, Tuple
 
 __all__ = ["Output"]
 
@@ -42,17 +42,27 @@ class Output:
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         #: Whether colours are wanted.
         self.color = color == "always" or (color == "auto" and self.terminal and not plain)
-        columns, lines = shutil.get_terminal_size()
+        columns, lines = self._size()
         #: How many columns there are; None if lines may have any length.
-        self.width: Optional[int] = None
-        if self.terminal or os.environ.get("COLUMNS", "").isdigit():
-            self.width = columns
+        self.width: Optional[int] = columns
         self._held: Optional[List[str]] = [] if pager and self.terminal else None
         self._room = lines - 1
         self._pager: Optional[subprocess.Popen[bytes]] = None
         self._to_pager: Optional[IO[bytes]] = None
         #: Is called before anything is written to a terminal.
         self.before_writing: Callable[[], object] = _nothing
+        #: Writes to standard error.
+        self.write_error: Callable[[str], object] = sys.stderr.write
+
+    def _size(self) -> Tuple[Optional[int], int]:
+        """Return how many columns and lines there are: as the environment says, or the terminal."""
+        told = [os.environ.get(name, "") for name in ("COLUMNS", "LINES")]
+        columns, lines = (int(text) if text.isdigit() and int(text) else None for text in told)
+        if self.terminal:
+            size = os.get_terminal_size(self._stdout.fileno())
+            # What has no size, such as a serial line, is as terminals were.
+            columns, lines = columns or size.columns or 80, lines or size.lines or 24
+        return columns, lines or 0
 
     def write(self, text: str) -> int:
         """Write text."""
@@ -76,7 +86,7 @@ class Output:
         else:
             if self.terminal:
                 self.flush()
-            sys.stderr.write(text)
+            self.write_error(text)
 
     def _start_pager(self) -> None:
         self.before_writing()
@@ -99,10 +109,6 @@ class Output:
             self._to_pager.flush()
         elif self._held is None:
             self._stdout.flush()
-
-    def isatty(self) -> bool:
-        """Tell whether this is a terminal."""
-        return self.terminal
 
     def close(self) -> None:
         """Write all that was held back, and wait for the reader to leave the pager."""

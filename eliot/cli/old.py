@@ -42,7 +42,7 @@ def pretty(sources: Tuple[str, ...], *, compact: bool, local_timezone: bool) -> 
 @click.option("--skip-errors", is_flag=True, help="Report bad lines, and go on.")
 @click.argument("expression")
 @_FILES
-def filter(expression: str, sources: Tuple[str, ...], *, skip_errors: bool) -> None:  # noqa: A001, D301
+def filter(expression: str, sources: Tuple[str, ...], *, skip_errors: bool) -> None:  # noqa: A001
     """
     Show what a Python expression makes of each line, as JSON, as python -m eliot.filter.
 
@@ -53,7 +53,7 @@ def filter(expression: str, sources: Tuple[str, ...], *, skip_errors: bool) -> N
     Examples:
       eliot filter "J if 'key' in J else SKIP" app.log
       eliot filter "J.get('action_type') or J.get('message_type')" app.log
-    """
+    """  # noqa: D301 - click's sign for what is not to be filled
     log = Log(sources or (STDIN,), _report)
     process = SimpleNamespace(
         argv=["eliot filter", *(["--skip-errors"] if skip_errors else []), expression],
