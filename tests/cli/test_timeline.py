@@ -117,15 +117,15 @@ class TestOutput:
         result = run("app.log", "-o", "link")
 
         assert 2 == result.exit_code
-        assert "link is the log itself" in result.stderr
+        assert "link is the log itself" in result.output
         assert len(LOG) == len(Path("app.log").read_text().splitlines())
 
     def test_unwritable(self) -> None:
         """Where it cannot be written the command says why."""
         result = run("app.log", "-o", "no/such/folder")
 
-        assert (2, "") == (result.exit_code, result.stdout)
-        assert "No such file or directory" in result.stderr
+        assert 2 == result.exit_code
+        assert "No such file or directory" in result.output
 
     def test_nothing(self) -> None:
         """Without a task there is no output, and the status is 1."""
@@ -152,7 +152,7 @@ class TestOpen:
         result = run("app.log", "--open", "-o", "-")
 
         assert 2 == result.exit_code
-        assert "--open needs a file" in result.stderr
+        assert "--open needs a file" in result.output
 
 
 class TestContent:
