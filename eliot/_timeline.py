@@ -6,7 +6,7 @@ import zlib
 from base64 import b64encode
 from collections import Counter
 from itertools import count
-from json import dumps
+from json import JSONEncoder
 from math import isfinite
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -61,12 +61,15 @@ def _sound(value: Any, depth: int = 0) -> Any:
     return value
 
 
+_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def json_text(value: Any) -> str:
     """Return strict JSON, which knows no NaN, on one line."""
     try:
-        return dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _encode(value)
     except (ValueError, RecursionError):
-        return dumps(_sound(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _encode(_sound(value))
 
 
 # --- The page ---------------------------------------------------------------------------------
