@@ -104,16 +104,20 @@ class MessageStream(Protocol):
     @property
     def size(self) -> int:
         """How many bytes there are in all, as far as that can be told."""
+        ...
 
     @property
     def position(self) -> int:
         """How many of these were read."""
+        ...
 
     def messages(self) -> Iterator[Message]:
         """Give all messages; report problems in their place."""
+        ...
 
     def problem(self, message: Message, error: Exception) -> Problem:
         """Say where the message is that was given last, and why it has no place in a task."""
+        ...
 
 
 class _Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from types import SimpleNamespace
-from typing import Tuple
+from typing import Any, Tuple
 
 import click
 
@@ -55,7 +55,7 @@ def filter(expression: str, sources: Tuple[str, ...], *, skip_errors: bool) -> N
       eliot filter "J.get('action_type') or J.get('message_type')" app.log
     """  # noqa: D301 - click's sign for what is not to be filled
     log = Log(sources or (STDIN,), _report)
-    process = SimpleNamespace(
+    process: Any = SimpleNamespace(
         argv=["eliot filter", *(["--skip-errors"] if skip_errors else []), expression],
         stdin=log.lines(),
         stdout=sys.stdout,

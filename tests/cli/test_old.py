@@ -57,7 +57,7 @@ class TestFilter:
     def test_is_the_old_filter(self, arguments: Any, eliot: Command, log: Path) -> None:
         """It writes what `python -m eliot.filter` writes, and reads files, too."""
         stdin, stdout, stderr = io.BytesIO(log.read_bytes()), io.StringIO(), io.StringIO()
-        process = SimpleNamespace(
+        process: Any = SimpleNamespace(
             argv=["filter", *arguments], stdin=stdin, stdout=stdout, stderr=stderr
         )
         status = run_filter(process)
