@@ -616,7 +616,7 @@ function details() {
   if (ending && (kind === FAILED || "exception" in ending)) {
     parts.push(make("h3", "Exception"));
     if ("exception" in ending) parts.push(make("p", line(valueText(ending.exception))));
-    if ("reason" in ending) parts.push(make("pre", several(valueText(ending.reason))));
+    if (ending.reason) parts.push(make("pre", several(valueText(ending.reason))));
     if ("traceback" in ending) parts.push(make("pre", several(valueText(ending.traceback))));
   }
   if (Object.keys(fields).length) parts.push(make("h3", "Fields"), pairs(fields));
@@ -742,7 +742,7 @@ const taskColumns = [
   {title: "Task", text: i => shownName(at(i).name), about: i => line(at(i).uuid), key: "type", sort: byColumn},
   {title: "Start", className: "w", text: i => days ? iso(at(i).start).slice(5, 19) : iso(at(i).start).slice(11, 23), about: i => iso(at(i).start) + " UTC", key: "start", sort: byColumn},
   {title: "Duration", className: "d", text: i => duration(at(i).known), key: "duration", sort: byColumn},
-  {title: "Actions", className: "n", text: i => at(i).actions.toLocaleString("en"), key: "actions", sort: byColumn},
+  {title: "Actions", className: "n few", text: i => at(i).actions.toLocaleString("en"), key: "actions", sort: byColumn},
   {title: "Failed", className: "n bad", text: i => at(i).failures ? `✗ ${at(i).failures.toLocaleString("en")}` : "", key: "failures", sort: byColumn},
 ];
 taskColumns.failed = i => at(i).kind === FAILED || at(i).kind === ERROR;
