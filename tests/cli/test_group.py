@@ -6,6 +6,7 @@ import importlib
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Callable, List
 
 import click
@@ -49,6 +50,20 @@ def test_commands_are_where_they_are_said_to_be() -> None:
 
         assert isinstance(getattr(module, name), click.Command)
         assert name in module.__all__
+
+
+@pytest.mark.parametrize("name", ["stats", "pretty", "filter"])
+def test_options_are_documented(name: str) -> None:
+    """Each option of each command is in the documentation."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "commands.rst"
+    text = page.read_text(encoding="utf-8")
+    module = importlib.import_module(f"eliot.cli.{COMMANDS[name][0]}")
+    options = {option for param in getattr(module, name).params for option in param.opts}
+
+    assert [] == [
+        option for option in options if option.startswith("--") and f"``{option}" not in text
+    ]
+    assert f"\neliot {name}\n~~~" in text
 
 
 def test_version(eliot: Command) -> None:
