@@ -191,7 +191,6 @@ class Table {
     const space = height => {
       const cell = make("td", null);
       cell.className = "space";
-      cell.colSpan = this.columns.length;
       cell.style.height = height + "px";
       const row = make("tr", null, cell);
       row.setAttribute("aria-hidden", "true");
