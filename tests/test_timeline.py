@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zlib
 from base64 import b64decode
 from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from xml.etree import ElementTree as ET
 
@@ -15,11 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import eliot
 from eliot._lanes import NEVER, Lanes, Place
 from eliot._svg import svg
 from eliot._timeline import PageData, json_text, perfetto, speedscope
-from eliot.parse import Task
+from eliot.parse import Task, read
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SCHEMA = json.loads((Path(__file__).parent / "data" / "speedscope.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -526,3 +532,49 @@ class TestSvg:
         """Each picture is XML, with bars that have a width."""
         for bar in picture(lanes).iter(f"{SVG}rect"):
             assert float(bar.get("width", "0")) > 0
+
+
+def run_example(name: str, folder: Path) -> List[Lanes]:
+    """Run an example, and arrange what it logs."""
+    package = str(Path(eliot.__file__).parents[1])
+    subprocess.run(
+        [sys.executable, str(EXAMPLES / name), "made.log"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": package},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    # All of it first: what is logged late joins its task.
+    return [Lanes(task.top()) for task in list(read(folder / "made.log"))]
+
+
+class TestPrograms:
+    """The logs of real programs."""
+
+    @pytest.mark.parametrize(
+        ("name", "least"), [("asyncio_shopping.py", 2), ("trio_mirrors.py", 2), ("linkcheck.py", 1)]
+    )
+    def test_examples(self, name: str, least: int, tmp_path: Path) -> None:
+        """What ran at the same time is side by side, and all documents are valid."""
+        tasks = run_example(name, tmp_path)
+        document = perfetto(tasks)
+        actions = [event for event in document["traceEvents"] if event["ph"] == "X"]
+        drawn, _ = page_data(*tasks)
+
+        check_trace(document)
+        VALIDATOR.validate(speedscope(tasks, name))
+        assert least <= len({event["tid"] for event in actions})
+        assert len(actions) == drawn["tasks"][0][4]
+        assert "failed" in {event["args"]["status"] for event in actions}
+        assert 0 < len([*picture(tasks[0]).iter(f"{SVG}rect")]) <= len(actions)
+
+    @given(ACTIONS, st.randoms(use_true_random=False))
+    def test_any_order(self, spec: Spec, random: Random) -> None:
+        """The order of the lines of the log does not matter."""
+        shuffled = [*messages(spec)]
+        random.shuffle(shuffled)
+        task = Task()
+        for message in shuffled:
+            task = task.add(message)
+
+        assert page_data(lanes_of(spec)) == page_data(Lanes(task.top()))

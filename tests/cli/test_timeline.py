@@ -182,6 +182,17 @@ class TestContent:
 
         assert "2 tasks" in run("late.log").stdout
 
+    def test_damaged(self) -> None:
+        """What is no message is reported with its place, and all the rest is shown."""
+        torn = json.dumps(LOG[0])[:-9].encode()
+        lines = [json.dumps(message).encode() for message in LOG[1:]]
+        Path("bad.log").write_bytes(b"\n".join([b"\x00\xff", torn, *lines, b"[]"]))
+        result = run("bad.log")
+
+        assert 0 == result.exit_code
+        assert "bad.timeline.html: 2 tasks, 2 actions\n" in result.output
+        assert ["bad.log:1", "bad.log:2", "bad.log:6"] == re.findall(r"bad.log:\d", result.output)
+
 
 class TestPage:
     """The page as text."""
