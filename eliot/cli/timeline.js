@@ -249,6 +249,7 @@ let order = [], places = new Map(), sorted = "start", backwards = false;
 let hits = [], hitSets = new Map(), hit = -1, hitRows = null;
 let failures = null;
 let drawings = 0, spent = 0;
+let crossed = 0; // where the last cross of a row is
 
 const canvas = $("canvas"), scroll = $("scroll"), overview = $("overview");
 let colours = {};
@@ -324,6 +325,7 @@ function draw() {
   for (let r = first; r <= last; r++) {
     const y = RULER + r * ROW - top + 2;
     each(task.bars[r], task.starts, task.ends, width, (i, x, right) => { if (task.kinds[i] !== FAILED) drawBar(c, i, x, right, y, width); });
+    crossed = -Infinity;
     each(task.failed[r], task.starts, task.ends, width, (i, x, right) => drawBar(c, i, x, right, y, width));
     each(task.marks[r], task.starts, task.starts, width, (i, x) => drawMark(c, i, x, y));
     if (hitRows) {
@@ -372,10 +374,11 @@ function drawBar(c, i, x, right, y, width) {
   }
   if (kind === FAILED && w > 8) hatch(c, left, y, w);
   const sign = kind === SUCCEEDED ? "" : SIGNS[kind] + " ";
-  if (kind === FAILED && w <= 14) { // the mark is seen however short it was
+  if (kind === FAILED && w <= 14) { // seen however short it was, by its shape, too
     c.fillStyle = colours.failed;
     c.fillRect(left, y - 2, Math.max(3, w), BAR + 4);
     if (w > 8) { c.fillStyle = colours["failed-text"]; c.fillText("✗", left + 2, y + BAR / 2); }
+    else if (left - crossed > 12) { crossed = left; drawCross(c, left + Math.max(3, w) / 2, y + BAR / 2); }
     return;
   }
   const room = Math.floor((w - 6) / LETTER);
@@ -383,6 +386,17 @@ function drawBar(c, i, x, right, y, width) {
   const name = shownName(task.types[i]), text = sign + name;
   c.fillStyle = kind === FAILED ? colours["failed-text"] : colours["bar-text"];
   c.fillText(text.length > room ? text.slice(0, room - 1) + "…" : text, Math.max(0, left) + 4, y + BAR / 2 + .5);
+}
+
+function drawCross(c, x, y) {
+  c.strokeStyle = colours.failed;
+  c.lineWidth = 2.5;
+  c.beginPath();
+  c.moveTo(x - 5, y - 5);
+  c.lineTo(x + 5, y + 5);
+  c.moveTo(x + 5, y - 5);
+  c.lineTo(x - 5, y + 5);
+  c.stroke();
 }
 
 function hatch(c, left, y, w) {
@@ -741,7 +755,7 @@ const taskColumns = [
   {title: "Task", text: i => shownName(at(i).name), about: i => line(at(i).uuid), key: "type", sort: byColumn},
   {title: "Start", className: "w", text: i => days ? iso(at(i).start).slice(5, 19) : iso(at(i).start).slice(11, 23), about: i => iso(at(i).start) + " UTC", key: "start", sort: byColumn},
   {title: "Duration", className: "d", text: i => duration(at(i).known), key: "duration", sort: byColumn},
-  {title: "Actions", className: "n few", text: i => at(i).actions.toLocaleString("en"), key: "actions", sort: byColumn},
+  {title: "Actions", className: "n few", text: i => at(i).actions.toLocaleString("en"), about: i => at(i).actions.toLocaleString("en"), key: "actions", sort: byColumn},
   {title: "Failed", className: "n bad", text: i => at(i).failures ? `✗ ${at(i).failures.toLocaleString("en")}` : "", key: "failures", sort: byColumn},
 ];
 taskColumns.failed = i => at(i).kind === FAILED || at(i).kind === ERROR;
@@ -767,7 +781,7 @@ function sortTasks(key, back) {
 const entryColumns = [
   {title: "Type", text: i => shownName(task.types[i]), indent: i => task.depth(i)},
   {title: "Level", className: "w", text: i => task.level(i)},
-  {title: "Status", className: "w", text: i => `${SIGNS[task.kinds[i]]} ${WORDS[task.kinds[i]]}`},
+  {title: "Status", className: "v", text: i => `${SIGNS[task.kinds[i]]} ${WORDS[task.kinds[i]]}`},
   {title: "Since start", className: "w", text: i => task.kinds[i] === MISSING ? "" : duration(task.starts[i])},
   {title: "Duration", className: "w", text: i => task.kinds[i] < MESSAGE && task.kinds[i] !== OPEN ? duration(task.ends[i] - task.starts[i]) : ""},
   {title: "Fields", text: i => texts ? brief(i) : ""},
