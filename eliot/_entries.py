@@ -86,6 +86,7 @@ class Entry:
         kind: str,
         task_uuid: str,
         parent: Optional[Entry],
+        depth: int,
         number: int,
         start: Optional[Packed],
         node: Optional[Node] = None,
@@ -94,7 +95,7 @@ class Entry:
         self.kind = kind
         self.task_uuid = task_uuid
         self.parent = parent
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth = depth
         self.count = count
         self._number = number
         self._start = start
@@ -226,13 +227,14 @@ class Entry:
         node, uuid = self._node, self.task_uuid
         if node is None:
             return
+        depth = self.depth + 1
         for number, part in node.parts():
             if isinstance(part, tuple):
-                yield Entry(_MESSAGE, uuid, self, number, part)
+                yield Entry(_MESSAGE, uuid, self, depth, number, part)
             elif isinstance(part, Node):
-                yield Entry(_ACTION, uuid, self, number, part.start, part)
+                yield Entry(_ACTION, uuid, self, depth, number, part.start, part)
             else:
-                yield Entry(_MISSING, uuid, self, number, None, None, part)
+                yield Entry(_MISSING, uuid, self, depth, number, None, None, part)
 
     def walk(self) -> Iterator[Entry]:
         """Give this entry and all in it: each action before what is in it, in order of level."""
@@ -273,13 +275,13 @@ def top_entry(tree: Tree) -> Entry:
     """Return the entry of the outermost action, or of the only message."""
     top = tree.top()
     if isinstance(top, Node):
-        return Entry(_ACTION, tree.uuid, None, 0, top.start, top)
-    return Entry(_MESSAGE, tree.uuid, None, 1, top)
+        return Entry(_ACTION, tree.uuid, None, 0, 0, top.start, top)
+    return Entry(_MESSAGE, tree.uuid, None, 0, 1, top)
 
 
 def message_entry(message: Message) -> Entry:
     """Return the entry of a message that is the only one of its task."""
-    return Entry(_MESSAGE, message[TASK_UUID_FIELD], None, 1, pack(message))
+    return Entry(_MESSAGE, message[TASK_UUID_FIELD], None, 0, 1, pack(message))
 
 
 def seconds_of(value: Any) -> Optional[float]:
