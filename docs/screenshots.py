@@ -1,16 +1,18 @@
 """
-Make the pictures in docs/images: what the commands show on a terminal.
+Make the pictures in docs/images: what the commands show on a terminal, and a page in a browser.
 
     python docs/screenshots.py [NAME ...]
 
-The log is that of the shop in docs/howto/answers.rst, whose first program is run for it. Needs the
-package with its extra `cli`. Times differ from run to run, so commit only pictures that changed.
+Needs the package with its extra `test`, on Python 3.11, and Chromium. The log of the terminals is
+that of the shop in docs/howto/answers.rst, whose first program is run for it. Times differ from run
+to run, so commit only pictures that changed.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 DOCS = Path(__file__).resolve().parent
+EXAMPLES = DOCS.parent / "examples"
 IMAGES = DOCS / "images"
 
 #: For each picture of a terminal, the command that it shows.
@@ -56,6 +59,28 @@ def terminal(name: str, command: str, folder: Path, columns: int = 110) -> None:
     (IMAGES / f"{name}.svg").write_text(_WEB_FONTS.sub("", svg), encoding="utf-8")
 
 
+def timeline(folder: Path) -> None:
+    """Make a picture of the page of `eliot timeline`, with a failure that is selected."""
+    from playwright.sync_api import (  # type: ignore[import-not-found,unused-ignore]
+        sync_playwright,
+    )
+
+    log, page = folder / "mirrors.log", folder / "mirrors.html"
+    command = [sys.executable, "-m", "eliot.cli", "timeline", log, "--output", page]
+    subprocess.run([sys.executable, EXAMPLES / "trio_mirrors.py", log], check=True)
+    subprocess.run(command, check=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        window = browser.new_page(viewport={"width": 1150, "height": 440})
+        window.goto(page.as_uri())
+        window.wait_for_selector("html[data-state=ready]")
+        window.keyboard.press("e")
+        window.screenshot(path=IMAGES / "timeline.png")
+        browser.close()
+
+
 def main(names: list[str]) -> None:
     """Make the pictures with these names, or all."""
     IMAGES.mkdir(exist_ok=True)
@@ -65,6 +90,8 @@ def main(names: list[str]) -> None:
         for name, command in TERMINALS.items():
             if not names or name in names:
                 terminal(name, command, folder)
+        if not names or "timeline" in names:
+            timeline(folder)
 
 
 if __name__ == "__main__":
