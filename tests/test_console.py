@@ -184,9 +184,11 @@ class TestStream:
                 size = struct.pack("HHHH", 24, width, 0, 0)
                 fcntl.ioctl(inside, termios.TIOCSWINSZ, size)
                 log_message("say", text="x" * 100)
-            text = os.read(outside, 10_000).decode()
+            text = b""
+            while text.count(b"\n") < len(columns or [0]):
+                text += os.read(outside, 10_000)
         os.close(outside)
-        return text.replace("\r\n", "\n").splitlines()
+        return text.decode().replace("\r\n", "\n").splitlines()
 
     def test_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """At a terminal there are colours, and lines are cut at its width, which may change."""
