@@ -279,6 +279,23 @@ Failures: 1
         assert "22:13:20.000  └─▶ b  still running when the log ended\n" in text
         assert "22:13:23.000    └─· m\n" in text
 
+    def test_all_sections(self, tmp_path: Path) -> None:
+        """There is a blank line between sections, and none at the end."""
+        log = [
+            *SERVE,
+            *of("u2", said("eliot:traceback", [1], **LOST, traceback="tb")),
+            *of("u3", started("x", [])),
+        ]
+        _, text = run(write(tmp_path, *log))
+        titles = [part.partition("\n")[0] for part in text.split("\n\n")]
+
+        assert [
+            "Failures: 1",
+            "Exceptions that were caught and logged: 1",
+            "Actions that had not ended when the log ended: 1",
+        ] == [title for title in titles if title.endswith(": 1")]
+        assert text.endswith("ended\n")
+
     def test_afterwards(self, tmp_path: Path) -> None:
         """What failed because of a failure, or later, is told after it."""
         log = [
