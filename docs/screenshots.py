@@ -66,7 +66,7 @@ def timeline(folder: Path) -> None:
     )
 
     log, page = folder / "mirrors.log", folder / "mirrors.html"
-    command = [sys.executable, "-m", "eliot.cli", "timeline", log, "--output", page]
+    command = [sys.executable, "-m", "eliot.cli", "timeline", str(log), "--output", str(page)]
     subprocess.run([sys.executable, EXAMPLES / "trio_mirrors.py", log], check=True)
     subprocess.run(command, check=True)
     with sync_playwright() as playwright:
