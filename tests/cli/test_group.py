@@ -126,8 +126,7 @@ def test_is_a_module(eliot: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The module runs the command wherever it is run."""
     called: List[bool] = []
     monkeypatch.setattr("eliot.cli.main", lambda: called.append(True))
-    monkeypatch.delitem(sys.modules, "eliot.cli.__main__", raising=False)
-    runpy.run_module("eliot.cli")
+    runpy.run_path(str(Path(package.__file__).parent / "cli" / "__main__.py"))
 
     assert [True] == called
 
