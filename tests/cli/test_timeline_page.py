@@ -78,9 +78,9 @@ def lanes_of(uuid: str, messages: Sequence[Message]) -> Lanes:
     return Lanes(task.top())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Start Chromium, once."""
+    """Start Chromium, once; it uses a loop of asyncio, which other tests must not meet."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
     with sync_api.sync_playwright() as playwright:
@@ -91,7 +91,7 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(browser: Any) -> Any:
     """Open the window that most tests use, one after the other."""
     page = browser.new_page()
