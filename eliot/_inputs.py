@@ -24,7 +24,7 @@ from typing import (
 )
 
 from eliot._fields import TIMESTAMP_FIELD
-from eliot._lines import BadLine, read_lines
+from eliot._lines import BadLine, Decoder
 from eliot._safe import printable, saferepr, safeunicode
 from eliot._typing import Message
 
@@ -129,8 +129,8 @@ class _Part:
         self.path = path
         self.given: Any = given
         self._file: Optional[IO[bytes]] = None
-        #: The number of the line read last.
-        self.line = 0
+        self._decoder = Decoder()
+        self._count = 0
         #: Why there are no more lines, if that is not the end.
         self.problem: Optional[Problem] = None
         self.size = 0
@@ -138,15 +138,28 @@ class _Part:
             self.size = os.path.getsize(path)
         self._read = 0
 
+    @property
+    def line(self) -> int:
+        """The number of the line that was given last, or of which the message was."""
+        return self._count or self._decoder.number
+
     def items(self) -> Iterator[_Item]:
         """Read the messages; what cannot be read comes as a problem, in its place."""
-        yield from read_lines(self.lines())
+        decoder = self._decoder = Decoder()
+        yield from self._read_by(decoder.items)
         if self.problem is not None:
             yield self.problem
 
     def lines(self) -> Iterator[Any]:
         """Read the lines, as far as that can be done."""
-        self.line = 0
+        yield from self._read_by(self._counted)
+
+    def _counted(self, file: Iterable[Any]) -> Iterator[Any]:
+        for self._count, line in enumerate(file, 1):
+            yield line
+
+    def _read_by(self, read: Callable[[IO[bytes]], Iterator[Any]]) -> Iterator[Any]:
+        self._count = 0
         self.problem = None
         try:
             file = self._open()
@@ -155,8 +168,7 @@ class _Part:
             self.close()
             return
         try:
-            for self.line, line in enumerate(file, 1):
-                yield line
+            yield from read(file)
         except Exception as error:  # such as a damaged archive: what came before it is good
             self.problem = Problem(self.name, self.line + 1, reason_of(error))
         finally:

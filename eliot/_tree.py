@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, pack, same, unpack
+from eliot._packed import ODD_LEVEL, Packed, field_of, pack, same, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
@@ -37,9 +37,9 @@ from eliot._written import (
     with_list,
 )
 
-__all__ = ["UNKNOWN", "Node", "Tree", "is_boundary"]
+__all__ = ["ENDED", "UNKNOWN", "Node", "Tree", "is_boundary"]
 
-_ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
+ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
 # For Node.wanted.
 UNKNOWN = -1
@@ -127,9 +127,9 @@ class Tree:
         "uuid",
     )
 
-    def __init__(self, first: Message) -> None:
+    def __init__(self, uuid: str) -> None:
         self.lock: Any = Lock()
-        self.uuid: str = first[TASK_UUID_FIELD]
+        self.uuid = uuid
         #: All messages that changed the tree, in order of arrival.
         self.messages: list[Packed] = []
         #: Those that lost their place to another one.
@@ -143,19 +143,61 @@ class Tree:
         self._next = [1]
         #: The public form of actions; that of an action is here only if all below are, too.
         self._views: dict[Node, WrittenAction] = {}
-        self.add(first)
-        if isinstance(self._root.slots.get(1), tuple):  # logged outside any action
-            self._root.wanted = _COMPLETE
-            self.complete_since = 1
 
     @classmethod
     def of(cls, messages: Iterable[Message]) -> Tree:
-        """Make a tree of messages that made one before."""
+        """Make a tree of one message or more."""
         rest = iter(messages)
-        tree = cls(next(rest))
+        first = next(rest)
+        tree = cls(first[TASK_UUID_FIELD])
+        tree.add(first)
+        if isinstance(tree._root.slots.get(1), tuple):  # logged outside any action
+            tree._root.wanted = _COMPLETE
+            tree.complete_since = 1
         for message in rest:
             tree.add(message)
         return tree
+
+    @classmethod
+    def told(cls, uuid: str, messages: list[Packed]) -> Tree:
+        """
+        Make a tree of messages that came in just the order in which they were logged.
+
+        Each is then in the place that follows from the one before it: nothing has to be checked.
+        """
+        tree = cls(uuid)
+        tree.messages = messages
+        node, number = tree._root, 1
+        for packed in messages:
+            status = _status_of(packed)
+            if status is None:
+                node.slots[number] = packed
+                number += 1
+            elif status == STARTED_STATUS:
+                if node.start is not None:
+                    node = tree._child(node, [number], 1)
+                node.start, node.type = packed, field_of(packed, ACTION_TYPE_FIELD)
+                number = 2
+            else:
+                node.end, node.last, node.wanted = packed, number, _COMPLETE
+                outer, node.parent = node.parent, None  # as in _settle()
+                if outer is None:
+                    tree.complete_since = len(messages)
+                    number += 1
+                else:
+                    outer.unfinished -= 1
+                    node, number = outer, node.number + 1
+        tree._here, tree._next = node, [*tree._way(node), number]
+        return tree
+
+    @staticmethod
+    def _way(node: Node) -> list[int]:
+        """Return the level of an action that is not complete."""
+        numbers: list[int] = []
+        while node.parent is not None:
+            numbers.append(node.number)
+            node = node.parent
+        return numbers[::-1]
 
     def add(self, message: Message) -> bool:
         """
@@ -177,7 +219,7 @@ class Tree:
         node = self._here
         slots = node.slots
         number = self._next[-1]
-        packed = pack(message, message.get(MESSAGE_TYPE_FIELD))
+        packed = pack(message)
         if number in slots:
             return self._collide(slots, number, packed)
         slots[number] = packed
@@ -193,7 +235,7 @@ class Tree:
         if status == STARTED_STATUS:
             if level[-1:] != [1]:
                 raise InvalidStartMessage.wrong_task_level(_written(message))
-        elif status not in _ENDED:
+        elif status not in ENDED:
             place = place_of(level[:-1])
             raise InvalidStatus(WrittenAction(self.uuid, place, None, None, {}), _written(message))
         if not expected:
@@ -381,6 +423,13 @@ class Tree:
             for number, packed in messages:
                 found[id(packed)] = unpack(packed, self.uuid, (*level, number))
         return [found[id(packed)] for packed in self.messages[:count]]
+
+
+def _status_of(packed: Packed) -> Any:
+    """Return the status of a start or an end, None for any other message; as `is_boundary` does."""
+    if field_of(packed, ACTION_TYPE_FIELD) is None:
+        return None
+    return field_of(packed, ACTION_STATUS_FIELD)
 
 
 def _written(message: Message) -> WrittenMessage:

@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
-from eliot._lines import NOT_JSON, BadLine, decode_lines
+from eliot._lines import NOT_JSON, BadLine, Decoder
 from eliot._safe import MAX_TEXT, printable, saferepr
 
 __all__ = ["compact_format", "pretty_format"]
@@ -160,7 +160,7 @@ def _render(
 ) -> Iterable[str]:
     """Convert each line to text, in place; collect those that are no messages."""
     format_message = compact_format if compact else pretty_format
-    for item in decode_lines(lines, blank=True):
+    for item in Decoder(blank=True).items(lines):
         if isinstance(item, BadLine):
             if item.line.strip():
                 bad.add(item)

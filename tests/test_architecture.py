@@ -28,7 +28,8 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._console", "eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
-    "parse": {"eliot._entries", "eliot._inputs", "eliot._render"},
+    "parse": {"eliot._entries", "eliot._inputs"},
+    "_task": {"eliot._entries", "eliot._render"},
 }
 
 #: Optional packages, by room; the room may be missing with them.

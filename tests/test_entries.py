@@ -133,7 +133,7 @@ class TestWalk:
     def test_keeps_nothing(self) -> None:
         """What was walked is freed at once, without the garbage collector, when nobody uses it."""
         [task] = Parser.parse_stream([start(1), start(2, 1), end(2, 2), end(3)])
-        watched = weakref.ref(task._source.lock)  # type: ignore[union-attr] # it has a tree
+        watched = weakref.ref(task._tree().lock)  # type: ignore[union-attr] # it has one
         gc.disable()
         try:
             assert [1, 0] == [len(entry.children) for entry in task.walk()]

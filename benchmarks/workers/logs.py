@@ -2,7 +2,8 @@
 Write a log of a given shape: `logs.py SHAPE MESSAGES FILE`.
 
 `flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another;
-`one` is a task with all messages in one action; `parts` is a task of actions with one message each.
+`one` is a task with all messages in one action; `parts` is a task of actions with one message each;
+`lone` are messages outside any action, each a task of its own.
 """
 
 from __future__ import annotations
@@ -79,15 +80,22 @@ def task_of_parts(messages: int) -> Callable[[int, int], Iterator[str]]:
     return lines
 
 
+def lone_task(number: int, task: int) -> Iterator[str]:
+    """Make a task of one message."""
+    yield line(number, task, "1", _message(number))
+
+
 def log(shape: str, messages: int) -> Iterator[str]:
     """Give the lines of a log of whole tasks, with about so many messages."""
     kind, _, depth = shape.partition("-")
-    if kind == "deep":
-        lines = deep_task(int(depth))
-    elif kind == "parts":
-        lines = task_of_parts(messages)
-    else:
-        lines = wide_task({"flat": 10, "wide": 10_000, "one": messages}[kind])
+    lines = {
+        "flat": wide_task(10),
+        "wide": wide_task(10_000),
+        "deep": deep_task(int(depth or 1)),
+        "lone": lone_task,
+        "one": wide_task(messages),
+        "parts": task_of_parts(messages),
+    }[kind]
     number = task = 0
     while number < messages:
         for text in lines(number, task):
