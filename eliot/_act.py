@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from _weakref import ReferenceType  # as `weakref` has it, which takes longer to import
+from types import TracebackType
 from typing import Any, Callable, Dict, Optional, Type, TypeVar, Union
 
 from boltons.typeutils import make_sentinel
@@ -13,6 +15,7 @@ from eliot._errors import fields_for
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
+    DURATION_FIELD,
     EXCEPTION_FIELD,
     FAILED_STATUS,
     REASON_FIELD,
@@ -22,13 +25,17 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
+    TRACEBACK_AT_FIELD,
+    TRACEBACK_FIELD,
 )
 from eliot._fork import here
 from eliot._later import CRAMPED, LATER
 from eliot._loggers import Logger
+from eliot._reports import format_exception, told_at
 from eliot._safe import class_name, safeunicode
 from eliot._schema import ActionSerializers
 from eliot._speech import deliver, logger_or_default, say, type_text
+from eliot._switches import add, prepare, switches
 from eliot._task_id import parse_task_id
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message, Serializer
@@ -39,6 +46,21 @@ _T = TypeVar("_T")
 _A = TypeVar("_A", bound="Action")
 
 _REQUIRED: Any = make_sentinel("_REQUIRED", var_name="_REQUIRED")
+
+
+class _EndFields(Dict[str, Any]):
+    """
+    The fields that were added for the end of an action, if it succeeds.
+
+    Attributes:
+        always: Those for each end.
+    """
+
+    __slots__ = ("always",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.always: Message = {}
 
 
 class Action(Place):
@@ -60,7 +82,24 @@ class Action(Place):
     ...     action.add_success_fields(size=1024)
     """
 
-    __slots__ = ("_action_type", "_serializers", "_successFields", "_unfinished")
+    __slots__ = (
+        "_action_type",
+        "_began",
+        "_ended_at",
+        "_exception",
+        "_parent",
+        "_serializers",
+        "_started_at",
+        "_successFields",
+        "_took",
+        "_unfinished",
+    )
+
+    _began: float  # by a clock that is never set, if actions are timed; so is the next one
+    _took: float
+    _ended_at: float  # if it has ended
+    _exception: BaseException  # if it has failed
+    _started_at: Optional[float]
 
     def __init__(
         self,
@@ -73,11 +112,18 @@ class Action(Place):
         super().__init__(logger_or_default(logger), task_uuid, task_level.as_tuple())
         self._action_type = type_text(action_type)
         self._serializers = serializers
-        self._successFields: Optional[Message] = None  # until there are any
+        #: `None` until there are any; a dictionary of its own kind if they were added here.
+        self._successFields: Optional[Message] = None
+        #: After the end of both it is a weak reference: see `finish`.
+        self._parent: Union[Place, ReferenceType[Place], None] = None
+        self._started_at = None
         self._unfinished = True
 
     def __repr__(self) -> str:
-        return f"<Action {self._action_type!r} {self._task_uuid}@{self._task_level.to_string()}>"
+        where = f"{self.task_uuid}@{self.task_level.to_string()}"
+        return f"<{type(self).__name__} {self._action_type!r} {self.status} {where}>"
+
+    # -- What it knows ---------------------------------------------------------------------------
 
     @property
     def task_uuid(self) -> str:
@@ -85,12 +131,93 @@ class Action(Place):
         return self._task_uuid
 
     @property
-    def _task_level(self) -> TaskLevel:
+    def task_level(self) -> TaskLevel:
+        """
+        Its place in the task: its messages are one level below.
+
+        .. versionadded:: 2.0
+        """
         return TaskLevel(self._level)
 
     @property
+    def _task_level(self) -> TaskLevel:
+        return self.task_level
+
+    @property
+    def action_type(self) -> str:
+        """
+        Its type.
+
+        .. versionadded:: 2.0
+        """
+        return self._action_type
+
+    @property
+    def parent(self) -> Optional[Action]:
+        """
+        The action in which it was started.
+
+        It is `None` for the root of a task, and for an action that continues a task. If the parent
+        ended first, and nobody else keeps it, it is forgotten when this action ends.
+
+        .. versionadded:: 2.0
+        """
+        parent: Any = self._parent
+        return parent() if type(parent) is ReferenceType else parent
+
+    @property
+    def status(self) -> str:
+        """
+        Whether it is `"started"`, has `"succeeded"` or has `"failed"`.
+
+        .. versionadded:: 2.0
+        """
+        if getattr(self, "_ended_at", None) is None:
+            return STARTED_STATUS
+        return SUCCEEDED_STATUS if self.exception is None else FAILED_STATUS
+
+    @property
+    def exception(self) -> Optional[BaseException]:
+        """
+        What it failed with; `None` if it did not.
+
+        It is kept as long as the action is, and with it what its traceback refers to.
+
+        .. versionadded:: 2.0
+        """
+        return getattr(self, "_exception", None)
+
+    @property
+    def started_at(self) -> Optional[float]:
+        """
+        When its start message was logged, in seconds since 1970; `None` if it was not.
+
+        .. versionadded:: 2.0
+        """
+        return self._started_at
+
+    @property
+    def duration(self) -> float:
+        """
+        For how many seconds it has been going on, or went on, if it has ended.
+
+        If `eliot.configure` has switched `duration` on, this is by a clock that is never set; else
+        it is the time between two timestamps, or 0 if the clock of these was set back meanwhile.
+
+        .. versionadded:: 2.0
+        """
+        ended = getattr(self, "_ended_at", None)
+        began = getattr(self, "_began", None)
+        if began is not None:
+            return time.monotonic() - began if ended is None else self._took
+        started = self._started_at
+        if started is None:
+            return 0.0
+        return max(0.0, (time.time() if ended is None else ended) - started)
+
+    @property
     def _identification(self) -> Dict[str, str]:
-        return {TASK_UUID_FIELD: self._task_uuid, ACTION_TYPE_FIELD: self._action_type}
+        return {TASK_UUID_FIELD: self.task_uuid, ACTION_TYPE_FIELD: self._action_type}
 
     def _next_task_level(self) -> TaskLevel:
         return TaskLevel(self.stamp()[1])
@@ -101,9 +228,13 @@ class Action(Place):
 
     def _start(self, fields: Message) -> None:
         """Log the start message with these fields, to which the others are added."""
+        if switches.on:
+            # Whatever its level: its place in the tree is taken already.
+            add(fields)
+            self._clock()
         fields[ACTION_TYPE_FIELD] = self._action_type
         fields[ACTION_STATUS_FIELD] = STARTED_STATUS
-        fields[TIMESTAMP_FIELD] = time.time()
+        fields[TIMESTAMP_FIELD] = self._started_at = time.time()
         fields[TASK_UUID_FIELD], fields[TASK_LEVEL_FIELD] = self.stamp()
         serializer = None if self._serializers is None else self._serializers.start
         deliver(fields, self._logger, serializer)
@@ -128,9 +259,11 @@ class Action(Place):
         ...     action.log("yourapp:cache:miss", key="a")
         """
         try:
-            say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            if switches.on and not prepare(message_type, fields):
+                return
+            say(self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
         except CRAMPED:
-            given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            given = (self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
             LATER.append((say, given))
 
     def add_success_fields(self, **fields: Any) -> None:
@@ -139,20 +272,52 @@ class Action(Place):
 
         Args:
             fields: A later value of the same field wins. If the action fails, they are dropped.
+                After its end they come too late.
 
         >>> from eliot import start_action
         >>> with start_action(action_type="download") as action:
         ...     action.add_success_fields(size=1024)
         """
         mine = self._successFields
-        if mine is None:
-            # One atomic step, for threads may share an action.
-            mine = self._successFields = self.__dict__.setdefault("_collected", {})
+        if type(mine) is not _EndFields:
+            mine = self._collect()
         mine.update(fields)
 
     addSuccessFields = add_success_fields
 
-    def finish(self, exception: Optional[BaseException] = None) -> None:
+    def add_fields(self, **fields: Any) -> None:
+        """
+        Add fields to the message that will say how the action has ended, whether well or not.
+
+        Args:
+            fields: A later value of the same field wins. Those of `add_success_fields` win over
+                them, and so do those that describe the exception. After the end of the action they
+                come too late.
+
+        >>> from eliot import start_action
+        >>> with start_action(action_type="download") as action:
+        ...     action.add_fields(attempts=2)
+
+        .. versionadded:: 2.0
+        """
+        mine: Any = self._successFields
+        if type(mine) is not _EndFields:
+            mine = self._collect()
+        mine.always.update(fields)
+
+    def _collect(self) -> _EndFields:
+        """Return the one dictionary in which fields of the end message are collected."""
+        # One atomic step, for threads may share an action.
+        collected: _EndFields = self.__dict__.setdefault("_collected", _EndFields())
+        given = self._successFields
+        if given is not None and given is not collected:
+            collected.update(given)
+        self._successFields = collected
+        return collected
+
+    def finish(  # noqa: C901, PLR0912 - all in one place, for calls would cost more
+        self, exception: Optional[BaseException] = None
+    ) -> None:
         """
         Log the end of the action; a second call does nothing.
 
@@ -173,23 +338,36 @@ class Action(Place):
         try:
             if self._process is not here.process:
                 here.end(self, exception)
+                self._ended_at = time.time()
                 return
+            mine = self._successFields
             if exception is not None:
+                self._exception = exception
                 fields = self._failure_fields(exception)
-            elif self._successFields is not None:
-                fields = self._successFields
-                self._successFields = {}  # what is added later changes nothing that is written
+                if type(mine) is _EndFields:
+                    fields = {**mine.always, **fields}
+            elif mine is not None:
+                fields = {**mine.always, **mine} if type(mine) is _EndFields else mine
+            if switches.on:
+                self._tell_more(fields, exception)
         except CRAMPED:
             self._unfinished = True
             LATER.append((self.finish, (exception,)))
             return
+        parent: Any = self._parent
+        if parent is not None:
+            try:
+                parent._unfinished  # noqa: B018 - missing if the parent has ended
+            except AttributeError:
+                # Or work that is handed on for ever would keep all that went before.
+                self._parent = ReferenceType(parent)
         serializers = self._serializers
         serializer: Optional[Serializer] = None
         if serializers is not None:
             serializer = serializers.success if exception is None else serializers.failure
         fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS if exception is None else FAILED_STATUS
         fields[ACTION_TYPE_FIELD] = self._action_type
-        fields[TIMESTAMP_FIELD] = time.time()
+        fields[TIMESTAMP_FIELD] = self._ended_at = time.time()
         fields[TASK_UUID_FIELD] = self._task_uuid
         fields[TASK_LEVEL_FIELD] = [*self._level, next(self._slots)]
         logger = self._logger
@@ -208,6 +386,25 @@ class Action(Place):
         fields[EXCEPTION_FIELD] = class_name(type(exception))
         fields[REASON_FIELD] = safeunicode(exception)
         return fields
+
+    def _clock(self) -> None:
+        if switches.duration:
+            self._began = time.monotonic()
+
+    def _tell_more(self, fields: Message, exception: Optional[BaseException]) -> None:
+        """Add what is switched on to the fields of the end message."""
+        began = getattr(self, "_began", None)
+        if began is not None:
+            self._took = time.monotonic() - began
+            fields.setdefault(DURATION_FIELD, self._took)
+        if exception is not None and switches.traceback:
+            where = f"{self._task_uuid}@{self.task_level.to_string()}"
+            told = told_at(exception, where)
+            if told == where:
+                fields[TRACEBACK_FIELD] = format_exception(exception)
+            else:
+                fields[TRACEBACK_AT_FIELD] = told
+        switches.name(fields)
 
     # -- The tree --------------------------------------------------------------------------------
 
@@ -234,8 +431,10 @@ class Action(Place):
         """
         if logger is not None:
             logger_or_default(logger)  # first, so that what is no logger takes no slot
-        task_level = self._nextTaskLevel()  # first: in a forked child it changes the task uuid
-        return type(self)(logger, self._task_uuid, task_level, action_type, serializers)
+        task_uuid, level = self.stamp()
+        made = type(self)(logger, task_uuid, TaskLevel(level), action_type, serializers)
+        made._parent = self
+        return made
 
     def serialize_task_id(self) -> bytes:
         """
@@ -250,8 +449,8 @@ class Action(Place):
         >>> Action(None, "uuid", TaskLevel([2]), "client").serialize_task_id()
         b'uuid@/2/1'
         """
-        level = self._nextTaskLevel().to_string()  # first, as in `child`
-        return f"{self._task_uuid}@{level}".encode("ascii")
+        task_uuid, level = self.stamp()
+        return f"{task_uuid}@{TaskLevel(level).to_string()}".encode("ascii")
 
     serializeTaskId = serialize_task_id
 
@@ -331,3 +530,16 @@ class Action(Place):
         >>> action.finish()
         """
         return Visit(self)
+
+    async def __aenter__(self: _A) -> _A:  # noqa: PYI019 - typing.Self comes with Python 3.11
+        """Do what `with` does: nothing is waited for."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exception_class: Optional[Type[BaseException]],
+        exception: Optional[BaseException],
+        tb: Optional[TracebackType],
+    ) -> None:
+        """Do what `with` does, as above."""
+        self.__exit__(exception_class, exception, tb)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from itertools import count
 from os import urandom
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import eliot._output as _output
 from eliot._act import Action
-from eliot._context import _CURRENT, Place, current
+from eliot._context import _CURRENT, Place, current, standing
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
@@ -29,7 +29,9 @@ from eliot._ids import new_task_uuid
 from eliot._later import CRAMPED, LATER
 from eliot._loggers import Logger
 from eliot._schema import ActionSerializers
+from eliot._silenced import silenced
 from eliot._speech import deliver, log_message, logger_or_default, say, type_text
+from eliot._switches import switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message
 from eliot._written import (
@@ -88,19 +90,39 @@ def current_action() -> Optional[Action]:
     ...     current_action() is action
     True
     """
-    return current()  # type: ignore[return-value] # only actions are ever made current
+    return standing()  # type: ignore[return-value] # only actions are ever made current
 
 
-def begin(
+def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would cost more
     parent: Optional[Place],
-    logger: Optional[LoggerLike],
+    logger: Any,
     action_type: str,
     serializers: Optional[ActionSerializers],
     fields: Message,
 ) -> Action:
-    """Start an action in another one, or a task; the dictionary of fields is used up."""
+    """
+    Start an action in another one, or a task.
+
+    Args:
+        parent: The other one.
+        logger: As in `start_action`.
+        action_type: Its type.
+        serializers: Those of an `ActionType`, or `None`.
+        fields: Those of the start message; used up.
+    """
     if logger is not None:
-        logger_or_default(logger)  # first, so that what is no logger takes no slot
+        if (type(logger) is str or isinstance(logger, str)) and not action_type:
+            action_type = logger
+            logger = None
+        else:
+            logger_or_default(logger)  # first, so that what is no logger takes no slot
+    if switches.on:
+        try:
+            unheard = silenced(parent, action_type, fields)
+            if unheard is not None:
+                return unheard
+        except CRAMPED:  # it is logged as if nothing were switched on
+            pass
     if parent is not None and type(parent) is not Action:
         action: Action = parent.child(logger, action_type, serializers)  # type: ignore[attr-defined] # only actions are ever made current
         level = action.stamp()[1]
@@ -129,17 +151,20 @@ def begin(
         action._slots = count(2)  # the start message has the first one
         action._action_type = action_type if type(action_type) is str else type_text(action_type)
         action._serializers = serializers
+        action._parent = parent
         action._successFields = None
         action._visits = ()
         action._unfinished = action._unvisited = True
     fields[ACTION_TYPE_FIELD] = action._action_type
     fields[ACTION_STATUS_FIELD] = STARTED_STATUS
-    fields[TIMESTAMP_FIELD] = time.time()
+    fields[TIMESTAMP_FIELD] = action._started_at = time.time()
     fields[TASK_UUID_FIELD] = action._task_uuid
     fields[TASK_LEVEL_FIELD] = level
     used = action._logger
     serializer = None if serializers is None else serializers.start
     try:
+        if switches.on:
+            action._clock()
         if serializer is None and type(used) is Logger and not LATER:
             used._destinations.deliver(fields, used)
         else:
@@ -150,7 +175,7 @@ def begin(
 
 
 def start_action(
-    logger: Optional[LoggerLike] = None,
+    logger: Union[LoggerLike, str, None] = None,
     action_type: str = "",
     _serializers: Optional[ActionSerializers] = None,
     **fields: Any,
@@ -162,7 +187,8 @@ def start_action(
     `with` block.
 
     Args:
-        logger: Takes its messages; `None` is the default logger.
+        logger: Takes its messages; `None` is the default logger. A text is the type of the action
+            instead.
         action_type: Its type, for example `"yourapp:download"`.
         _serializers: Those of an `ActionType`, or `None`.
         fields: The fields of its start message. Those that have the name of a built-in one, for
@@ -171,7 +197,7 @@ def start_action(
     Raises:
         AttributeError: If the logger has no `write` method.
 
-    >>> with start_action(action_type="yourapp:download", url="http://example.com"):
+    >>> with start_action("yourapp:download", url="http://example.com"):
     ...     pass
     """
     parent: Any = _CURRENT.get()
@@ -184,7 +210,7 @@ startAction = start_action
 
 
 def start_task(
-    logger: Optional[LoggerLike] = None,
+    logger: Union[LoggerLike, str, None] = None,
     action_type: str = "",
     _serializers: Optional[ActionSerializers] = None,
     **fields: Any,
@@ -193,7 +219,8 @@ def start_task(
     Start an action that is the root of a new task, whatever the current action is.
 
     Args:
-        logger: Takes its messages; `None` is the default logger.
+        logger: Takes its messages; `None` is the default logger. A text is the type of the action
+            instead.
         action_type: Its type, for example `"yourapp:request"`.
         _serializers: Those of an `ActionType`, or `None`.
         fields: The fields of its start message.
@@ -201,7 +228,7 @@ def start_task(
     Raises:
         AttributeError: If the logger has no `write` method.
 
-    >>> with start_task(action_type="yourapp:request", path="/"):
+    >>> with start_task("yourapp:request", path="/"):
     ...     pass
     """
     return begin(None, logger, action_type, _serializers, fields)
