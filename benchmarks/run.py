@@ -10,6 +10,7 @@ latency       how long one call takes, directly and in the background, on two ki
 import        what `import eliot` takes
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
+switches      what each switch of `eliot.configure` costs, and a call that is silenced
 
 Needs Python 3.8 or later on a POSIX system, a network at the first run, and valgrind for the
 instructions. It makes its own environments, with the Python that runs it, in `.benchmarks/`; remove
@@ -41,7 +42,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from bench import growth, importing, instructions, latency, off, reading, writing
+from bench import growth, importing, instructions, latency, off, reading, switches, writing
 from bench.figures import Result, text_table
 from bench.lab import ROOT, Lab
 
@@ -53,6 +54,7 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "import": importing.measure,
     "instructions": instructions.measure,
     "off": off.measure,
+    "switches": switches.measure,
 }
 
 FOLDER = ROOT / ".benchmarks"

@@ -49,16 +49,11 @@ class _Stay:
     _token: Optional[Token[Optional[_Stay]]]
     unclear: bool
 
-    # Of an action they are, in which a program may keep things of its own: so both are underscored.
+    # Of an action, too, on which a program may keep things of its own: hence the underscore.
     @property
     def _over(self) -> bool:
         """Whether the stay has ended in another context, and is to be undone in its own."""
         return self.unclear
-
-    @property
-    def _place(self) -> Place:
-        """Where one is meanwhile."""
-        raise NotImplementedError
 
     def undo(self) -> bool:
         """Make current what was so before, and return whether that can be done in this context."""

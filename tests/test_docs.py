@@ -38,6 +38,7 @@ VOLATILE = re.compile(
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
+    r"|(?<=duration=)[\d.e-]+"  # duration of an action
 )
 
 

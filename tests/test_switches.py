@@ -51,11 +51,13 @@ class TestConfigure:
     @pytest.mark.parametrize("name", SWITCHES)
     def test_one(self, name: str) -> None:
         """What is not named stays as it is, and all can be switched off again."""
-        configure(**{name: True})
+        switch_on: Dict[str, Any] = {name: True}
+        configure(**switch_on)
         configure(thread=True)
         configure()
         on = [each for each in SWITCHES if switches.chosen[each]]
-        configure(**{name: False, "thread": False})
+        switch_off: Dict[str, Any] = {name: False, "thread": False}
+        configure(**switch_off)
 
         assert {name, "thread"} == set(on)
         assert not switches.on
@@ -376,7 +378,8 @@ class TestTyped:
 
     def test_validation(self) -> None:
         """What is switched on need not be declared."""
-        configure(**dict.fromkeys(SWITCHES, True))
+        switch_on: Dict[str, Any] = dict.fromkeys(SWITCHES, True)
+        configure(**switch_on)
         logger = MemoryLogger()
         with ActionType("a", fields(x=int), fields(y=int))(logger, x=1) as action:
             action.add_success_fields(y=2)
