@@ -15,6 +15,7 @@ from eliot._fields import (
     ACTION_TYPE_FIELD,
     EXCEPTION_FIELD,
     FAILED_STATUS,
+    LOG_LEVEL_FIELD,
     MESSAGE_TYPE_FIELD,
     REASON_FIELD,
     STARTED_STATUS,
@@ -27,11 +28,12 @@ from eliot._fields import (
 from eliot._fork import here
 from eliot._ids import new_task_uuid
 from eliot._later import CRAMPED, LATER
+from eliot._levels import INFO, number_of
 from eliot._loggers import Logger
 from eliot._schema import ActionSerializers
-from eliot._silenced import silenced
+from eliot._silenced import Silenced
 from eliot._speech import deliver, log_message, logger_or_default, say, type_text
-from eliot._switches import switches
+from eliot._switches import add, switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message
 from eliot._written import (
@@ -117,10 +119,23 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
         else:
             logger_or_default(logger)  # first, so that what is no logger takes no slot
     if switches.on:
+        # What `prepare` does, without a call: that is a sixth of what a silenced action costs.
         try:
-            unheard = silenced(parent, action_type, fields)
-            if unheard is not None:
-                return unheard
+            thresholds = switches.thresholds
+            if thresholds is not None:
+                log_level = fields.get(LOG_LEVEL_FIELD)
+                least = thresholds[
+                    action_type if type(action_type) is str else type_text(action_type)
+                ]
+                if least > (INFO if log_level is None else number_of(log_level)):
+                    unheard: Any = _new(Silenced)
+                    unheard._parent = parent
+                    unheard._action_type = action_type
+                    unheard._unvisited = True
+                    unheard._ended_at = None
+                    unheard._started_at = time.time()
+                    return unheard  # type: ignore[no-any-return] # it is one
+            add(fields)
         except CRAMPED:  # it is logged as if nothing were switched on
             pass
     if parent is not None and type(parent) is not Action:

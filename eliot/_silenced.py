@@ -8,18 +8,12 @@ from typing import Any, List, Optional, Tuple, Type
 
 from eliot._act import Action
 from eliot._context import _CURRENT, Place
-from eliot._fields import LOG_LEVEL_FIELD
 from eliot._ids import new_task_uuid
-from eliot._levels import INFO, number_of
-from eliot._safe import safeunicode
 from eliot._schema import ActionSerializers
-from eliot._switches import add, switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message
 
-__all__ = ["Silenced", "silenced"]
-
-_new: Any = object.__new__
+__all__ = ["Silenced"]
 
 
 class Silenced(Action):
@@ -30,7 +24,7 @@ class Silenced(Action):
     to the nearest action around it that is logged. Without such an action, each message and each
     action in it is the root of a task of its own.
 
-    `silenced` makes one.
+    `eliot._action.begin` makes one, of the parts that differ.
 
     Attributes:
         _parent: The nearest action around it that is logged.
@@ -118,7 +112,7 @@ class Silenced(Action):
         """Do what any action does, in half the time if it was entered once."""
         if exception is None and not self._visits and self._ended_at is None:
             try:
-                _CURRENT.reset(self._token)  # type: ignore[arg-type] # None is a TypeError
+                _CURRENT.reset(self._token)
             except (AttributeError, ValueError, RuntimeError, TypeError):
                 pass
             else:
@@ -131,29 +125,3 @@ class Silenced(Action):
         """End the stay from another context than that where it began."""
         self._over = True
         super().end_elsewhere()
-
-
-def silenced(parent: Optional[Place], action_type: Any, fields: Message) -> Optional[Silenced]:
-    """
-    Make an action that is not logged, if it is below its threshold.
-
-    Args:
-        parent: The action that it is in.
-        action_type: Its type.
-        fields: Those of its start message; if it is to be logged, what is switched on is added.
-    """
-    # What `prepare` and the constructors do, without a call: this is what a disabled action costs.
-    thresholds = switches.thresholds
-    if thresholds is not None:
-        kind = action_type if type(action_type) is str else safeunicode(action_type)
-        level = fields.get(LOG_LEVEL_FIELD)
-        if thresholds[kind] > (INFO if level is None else number_of(level)):
-            action: Any = _new(Silenced)
-            action._parent = parent
-            action._action_type = kind
-            action._unvisited = True
-            action._ended_at = None
-            action._started_at = time.time()
-            return action  # type: ignore[no-any-return] # it is one
-    add(fields)
-    return None

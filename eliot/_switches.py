@@ -168,8 +168,7 @@ def prepare(kind: object, fields: Message) -> bool:
         threshold = thresholds[kind if type(kind) is str else safeunicode(kind)]
         if threshold > (INFO if level is None else number_of(level)):
             return False
-    if switches.caller or switches.names:
-        add(fields)
+    add(fields)
     return True
 
 

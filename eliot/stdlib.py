@@ -175,7 +175,8 @@ class HandlerDestination:
 
     Each message becomes a record of the logger `eliot`, with the time of the message. Its level is
     that of the field `log_level`, if it has one; ERROR for failed actions, tracebacks and failures
-    of Eliot itself; else INFO. Level and filters of the handler decide as usual. The attribute `eliot_message` of the record is the message.
+    of Eliot itself; else INFO. Level and filters of the handler decide as usual. The attribute
+    `eliot_message` of the record is the message.
 
     What the handler fails to do, since the disk is full or nobody listens, is reported as for any
     destination, by an `eliot:destination_failure`. If the handler has a `handleError` of its own,
