@@ -7,6 +7,7 @@ writing       eight workloads: this Eliot, Eliot 1.18, peers, against the floor
 reading       decode, parse, print, draw trees of logs of several shapes and sizes
 growth        what a message costs as the log gets longer, wider, deeper, has more writers
 latency       how long one call takes, directly and in the background, on two kinds of disk
+background    what the caller pays when a thread writes
 import        what `import eliot` takes
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
@@ -42,7 +43,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
-from bench import growth, importing, instructions, latency, off, reading, switches, writing
+from bench import (
+    background,
+    growth,
+    importing,
+    instructions,
+    latency,
+    off,
+    reading,
+    switches,
+    writing,
+)
 from bench.figures import Result, text_table
 from bench.lab import ROOT, Lab
 
@@ -51,6 +62,7 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "reading": reading.measure,
     "growth": growth.measure,
     "latency": latency.measure,
+    "background": background.measure,
     "import": importing.measure,
     "instructions": instructions.measure,
     "off": off.measure,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
+from typing import Callable as _Callable
 from typing import List as _List
+from typing import Protocol as _Protocol
 
 from eliot import _action as _action
 from eliot import _branch as _branch
@@ -40,9 +42,18 @@ if _TYPE_CHECKING:
 
 __version__ = "2.0.0"
 
-add_destinations = Logger._destinations.add
-remove_destination = Logger._destinations.remove
-add_global_fields = Logger._destinations.add_global_fields
+
+class _AddDestinations(_Protocol):
+    def __call__(self, *destinations: _Destination) -> None: ...
+
+
+class _AddGlobalFields(_Protocol):
+    def __call__(self, **fields: _Any) -> None: ...
+
+
+add_destinations: _AddDestinations = Logger._destinations.add
+remove_destination: _Callable[[_Destination], None] = Logger._destinations.remove
+add_global_fields: _AddGlobalFields = Logger._destinations.add_global_fields
 
 
 def add_destination(destination: _Destination) -> None:

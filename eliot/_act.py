@@ -97,7 +97,7 @@ class Action(Place):
 
     _began: float  # by a clock that is never set, if actions are timed; so is the next one
     _took: float
-    _ended_at: float  # if it has ended
+    _ended_at: Optional[float]  # missing before the end
     _exception: BaseException  # if it has failed
     _started_at: Optional[float]
 

@@ -113,8 +113,9 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
         fields: Those of the start message; used up.
     """
     if logger is not None:
-        if (type(logger) is str or isinstance(logger, str)) and not action_type:
-            action_type = logger
+        given: object = logger
+        if isinstance(given, str) and not action_type:
+            action_type = given
             logger = None
         else:
             logger_or_default(logger)  # first, so that what is no logger takes no slot

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from contextlib import suppress
-from json import loads
 from threading import TIMEOUT_MAX, Condition, Lock, RLock, get_ident
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
 from eliot._depth import within
 from eliot._destinations import PROCESS
@@ -17,6 +15,7 @@ from eliot._files import FileDestination
 from eliot._jsonable import overridden
 from eliot._loops import Signal, in_event_loop, signal_here
 from eliot._losses import Losses
+from eliot._queues import Batch, Lines, Measured, Messages, batch_of
 from eliot._reports import destination_failure
 from eliot._typing import Destination, Message
 from eliot.json import SURELY_SMALL, encode, fast_default, fast_dumps
@@ -33,22 +32,6 @@ PAUSE = 0.01
 
 #: While the queue is full all the time, losses are told of now and then; in seconds.
 TELL_EVERY = 10.0
-
-#: How often the bytes in the queue are counted anew; in seconds.
-RECOUNT_EVERY = 1.0
-
-
-class _Measured:
-    """A message and the size of its line."""
-
-    __slots__ = ("message", "size")
-
-    def __init__(self, message: Message, size: int) -> None:
-        self.message = message
-        self.size = size
-
-    def __len__(self) -> int:
-        return self.size
 
 
 class Backlog:
@@ -80,32 +63,33 @@ class Backlog:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._when_full = when_full
+        self._file: Optional[FileDestination] = None
+        self._prepare: Callable[[Message], Union[bytes, Measured]] = self._measure
         # What is in flight cannot be dropped, so half of what fits stays in the queue.
         self._chunk_messages = 1
         self._chunk_bytes = min(CHUNK, max_bytes // 2)
-        self._file: Optional[FileDestination] = None
-        self._prepare: Callable[[Message], Union[bytes, _Measured]] = self._measure
         if (
             isinstance(destination, FileDestination)
             and type(destination).__call__ is FileDestination.__call__
+            and destination._ways is not None
         ):
             self._file = destination
             self._prepare = destination._encode
             self._chunk_messages = max(1, max_messages // 2)
-        self._queue: Deque[Any] = deque()
+        self._queue: Union[Lines, Messages] = Messages() if self._file is None else Lines()
         self._reset()
 
-    def _measure(self, message: Message) -> _Measured:
-        return _Measured(message, 0 if self._max_bytes == sys.maxsize else len(encode(message)))
+    def _measure(self, message: Message) -> Measured:
+        return Measured(message, 0 if self._max_bytes == sys.maxsize else len(encode(message)))
 
     def _reset(self) -> None:
         self._queue.clear()
-        self._bytes = 0
         self._in_flight = 0
+        self._bytes_in_flight = 0
         self._done = 0
         self._losses = Losses()
-        self.dropped = 0
-        self.failed = 0
+        self.dropped: int = 0
+        self.failed: int = 0
         self._renew_locks()
 
     def _renew_locks(self) -> None:
@@ -121,7 +105,7 @@ class Backlog:
         self._hurry.acquire()
         self._set_limits(1)
         self._worker: Optional[int] = None
-        self._losing_since = self._counted_at = time.monotonic()
+        self._losing_since = time.monotonic()
 
     def __call__(self, message: Message) -> None:
         """
@@ -130,17 +114,12 @@ class Backlog:
         Args:
             message: A message.
         """
-        # Without the lock, which costs as much as all of this: threads that come at the same time
-        # may exceed the bounds by a message each.
-        entry = self._prepare(message)
-        queue = self._queue
-        size = len(entry)
-        if self._bytes + size > self._limit_bytes or len(queue) >= self._limit:
+        # Without the lock: threads that come at the same time may exceed the bounds by a message
+        # each.
+        entry: Any = self._prepare(message)
+        if not self._queue.add(entry):
             self._overflow(message, entry)
-            return
-        queue.append(entry)
-        self._bytes += size
-        if self._idle:
+        elif self._idle:
             self._attend()
 
     def _deliverer(self, sent: Iterator[int], failed: Any) -> Any:
@@ -151,12 +130,12 @@ class Backlog:
             sent: Counts the messages.
             failed: Takes those that could not be written, if that is done at once.
         """
-        file: Any = self._file
+        file, queue = self._file, self._queue
         dumps, newline = fast_dumps()
-        if file is None or file._ways is None or newline is None:
+        if file is None or newline is None or not isinstance(queue, Lines):
             return None
         default = fast_default(file._json_default)
-        queue = self._queue
+        buffer, extend = queue.buffer, queue.buffer.extend
 
         def plain(message: Message, logger: Any) -> None:
             next(sent)
@@ -170,23 +149,21 @@ class Backlog:
                 plain(message, logger)
                 return
             try:
-                # A copy, of the size of the line: what orjson returns has been cut from a piece of
-                # memory that is larger, and many of these take twice as long to make.
-                line = dumps(message, default) + b"\n"
+                line = dumps(message, default, newline)
             except Exception:
                 plain(message, logger)
                 return
             size = len(line)
+            # As `Lines.add` does it, without a call.
             if (
                 size > SURELY_SMALL
-                or self._bytes + size > self._limit_bytes
-                or len(queue) >= self._limit
+                or len(buffer) + size > queue.most_bytes
+                or not next(queue.room, None)
             ):
                 plain(message, logger)
                 return
             next(sent)
-            queue.append(line)
-            self._bytes += size
+            extend(line)
             if self._idle:
                 self._attend()
 
@@ -202,30 +179,27 @@ class Backlog:
                     self.rouse()
                     self._progress.wait()
             elif self._when_full == "drop-oldest":
-                while self._queue and not self._fits(size):
-                    self._drop_oldest()
+                while len(self._queue) and not self._fits(size):
+                    self._done += 1
+                    self._drop(self._queue.drop())
             if not self._fits(size):
                 self._drop(message)
                 return
-            self._queue.append(entry)
-            self._bytes += size
+            self._queue.put(entry)
         self._attend()
 
     def _fits(self, size: int) -> bool:
         if not self.waiting:  # even if it is larger than all that may wait
             return True
-        return self.waiting < self._max_messages and self._bytes + size <= self._max_bytes
+        return self.waiting < self._max_messages and self.waiting_bytes + size <= self._max_bytes
 
     def _set_limits(self, parts: int) -> None:
         """Say how much of what may wait is taken without a closer look: a half, or all."""
-        self._limit = self._max_messages // parts - self._in_flight
-        self._limit_bytes = self._max_bytes // parts
-
-    def _drop_oldest(self) -> None:
-        entry = self._queue.popleft()
-        self._bytes -= len(entry)
-        self._done += 1
-        self._drop(_message_of(entry))
+        with self._lock:
+            self._queue.grant(
+                self._max_messages // parts - self._in_flight,
+                self._max_bytes // parts - self._bytes_in_flight,
+            )
 
     def _drop(self, message: Any) -> None:
         before = self._losses.added
@@ -269,14 +243,15 @@ class Backlog:
                 self._pause()
             else:
                 self._idle = True
-                self._wake.acquire(blocking=not self._queue)
+                self._wake.acquire(blocking=not len(self._queue))
                 self._idle = False
         self._worker = None
 
     def _pause(self) -> None:
         """Wait a little, unless there is much to do; nobody needs to wake the thread meanwhile."""
         with self._lock:
-            if len(self._queue) >= self._chunk_messages or self._bytes >= self._chunk_bytes:
+            queue = self._queue
+            if len(queue) >= self._chunk_messages or queue.size >= self._chunk_bytes:
                 return
             self._set_limits(2)  # at half of them somebody calls _hurry_up
         self._hurry.acquire(timeout=PAUSE)
@@ -285,23 +260,28 @@ class Backlog:
     def _write_some(self) -> bool:
         """Write what waits, or the first part of it; return whether there was any."""
         with self._lock:
-            batch: List[Any] = []
-            size = 0
-            while self._queue and size < self._chunk_bytes and len(batch) < self._chunk_messages:
-                entry = self._queue.popleft()
-                batch.append(entry)
-                size += len(entry)
-            count = len(batch)
-            self._in_flight += count
+            batch = self._queue.take(self._chunk_messages, self._chunk_bytes)
+            self._in_flight += batch.messages
+            self._bytes_in_flight += batch.size
             self._set_limits(1)
             report = self._take_report()
-        if report is not None:
-            batch.append(self._prepare(report))
         try:
-            self._deliver(batch)
+            parts = self._parts(batch, report)
+            for part in parts:
+                self._try(part)
         finally:
-            self._finish(count, size)
-        return bool(batch)
+            self._finish(batch)
+        return bool(parts)
+
+    def _parts(self, batch: Batch, report: Optional[Message]) -> List[Batch]:
+        """Return what is to be written at a time: a report of losses goes with what precedes it."""
+        parts = [batch] if batch.messages else []
+        if report is not None:
+            last = batch_of(self._prepare(report))
+            if parts and self._file is not None:
+                return [batch._replace(content=batch.content + last.content)]
+            parts.append(last)
+        return parts
 
     def _take_report(self) -> Optional[Message]:
         """Take the report of losses, if there is room again, or they have lasted for long."""
@@ -313,34 +293,25 @@ class Backlog:
         self._losses = Losses()
         return losses.report("too many messages were waiting to be written")
 
-    def _deliver(self, batch: List[Any]) -> None:
-        """Give entries to the destination, those of a file together."""
-        if self._file is None:
-            for entry in batch:
-                self._try([entry])
-        elif batch:
-            self._try(batch)
-
-    def _try(self, entries: List[Any]) -> None:
+    def _try(self, batch: Batch) -> None:
         lost = self._lost_by_file()
         try:
-            self._write(entries)
+            self._write(batch)
         except BaseException as failure:
-            self.failed += (self._lost_by_file() - lost) or len(entries)
+            self.failed += (self._lost_by_file() - lost) or batch.messages
             with suppress(Exception):  # there is no memory, for example
-                self._failed(_last_message(entries), failure)
+                self._failed(_last_message(batch), failure)
             # The thread has no caller who waits for an exception, and has to go on.
             if not isinstance(failure, Exception) and get_ident() != self._worker:
                 raise
         else:
             self._worked()
 
-    def _write(self, entries: List[Any]) -> None:
-        """Write entries, of which there is but one if the destination is no file."""
+    def _write(self, batch: Batch) -> None:
         if self._file is None:
-            within(self._destination, entries[0].message)
+            within(self._destination, batch.content)
         else:
-            self._file._append(b"".join(entries))
+            self._file._append(batch.content)
 
     def _lost_by_file(self) -> int:
         file = self._file
@@ -360,29 +331,18 @@ class Backlog:
     def _worked(self) -> None:
         """Note that the destination works."""
 
-    def _finish(self, count: int, size: int) -> None:
-        """Note that entries are no longer in flight."""
+    def _finish(self, batch: Batch) -> None:
+        """Note that messages are no longer in flight."""
         with self._lock:
-            self._in_flight -= count
+            self._in_flight -= batch.messages
+            self._bytes_in_flight -= batch.size
+            self._done += batch.messages
             self._set_limits(1)
-            self._done += count
-            self._bytes -= size
-            self._recount()
             self._progress.notify_all()
             for signal, target in tuple(self._signals.items()):
                 if self.has_done(target):
                     del self._signals[signal]
                     signal.set()
-
-    def _recount(self) -> None:
-        """Correct the number of bytes, which threads may have changed at the same time."""
-        now = time.monotonic()
-        if not self.waiting:
-            self._bytes = 0
-        elif now > self._counted_at + RECOUNT_EVERY and not self._in_flight:
-            self._counted_at = now
-            with suppress(RuntimeError):  # somebody logs, on an interpreter where that can be
-                self._bytes = sum(map(len, self._queue))
 
     @property
     def waiting(self) -> int:
@@ -392,7 +352,7 @@ class Backlog:
     @property
     def waiting_bytes(self) -> int:
         """How large they are, as lines of JSON."""
-        return self._bytes
+        return self._queue.size + self._bytes_in_flight
 
     def target(self) -> int:
         """Return what `_done` will be when all that waits is written."""
@@ -453,17 +413,13 @@ class Backlog:
         return self.has_done(target)
 
 
-def _message_of(entry: Any) -> Any:
-    return entry.message if isinstance(entry, _Measured) else loads(entry)
-
-
 def is_report(message: Any) -> bool:
     return isinstance(message, dict) and message.get(MESSAGE_TYPE_FIELD) == DESTINATION_FAILURE_TYPE
 
 
-def _last_message(batch: List[Any]) -> Any:
+def _last_message(batch: Batch) -> Any:
     """Find the last message that is no report of a failure: the one that is lost for sure."""
-    messages = map(_message_of, reversed(batch))
+    messages = batch.newest_first()
     last = next(messages)
     if is_report(last):
         return next((message for message in messages if not is_report(message)), last)

@@ -50,10 +50,9 @@ class _Stay:
     unclear: bool
 
     # Of an action, too, on which a program may keep things of its own: hence the underscore.
-    @property
-    def _over(self) -> bool:
-        """Whether the stay has ended in another context, and is to be undone in its own."""
-        return self.unclear
+    def _is_over(self) -> bool:
+        """Tell whether the stay has ended in another context, and is to be undone in its own."""
+        return getattr(self, "unclear", True)  # before it is entered, a place has nothing to undo
 
     def undo(self) -> bool:
         """Make current what was so before, and return whether that can be done in this context."""
@@ -169,8 +168,7 @@ class Place(_Stay):
     def _leave(self) -> None:
         """End the last visit that began in this context, or else the last one of all."""
         stays: List[_Stay] = [*self._visits]
-        # Before it is entered, a place has neither.
-        if not getattr(self, "_over", True) and getattr(self, "_token", None) is not None:
+        if not self._is_over() and getattr(self, "_token", None) is not None:
             stays.insert(0, self)
         for stay in reversed(stays):
             if stay.undo():
@@ -184,7 +182,7 @@ class Place(_Stay):
         if stay is not self:
             with suppress(ValueError):  # another thread has come to the same end
                 self.__dict__["_later_visits"].remove(stay)
-        elif not self._over:
+        elif not self._is_over():
             self._token = None
 
 
@@ -220,6 +218,9 @@ class Visit(_Stay, Generic[_P]):
     def __exit__(self, *_: object) -> None:
         if not self.undo():
             self.end_elsewhere()
+
+    def _is_over(self) -> bool:
+        return self._over
 
     def end_elsewhere(self) -> None:
         """End the visit from another context than that where it began."""
@@ -257,7 +258,7 @@ def standing() -> Optional[Place]:
     """Return the place where the running code is, if it is anywhere."""
     stay: Any = _CURRENT.get()
     while stay is not None and stay.unclear:
-        if not (stay._over and stay.undo()):
+        if not (stay._is_over() and stay.undo()):
             return stay._place  # type: ignore[no-any-return] # of a visit, for example
         stay = _CURRENT.get()
     return stay  # type: ignore[no-any-return] # a place that is clear, or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Optional, Protocol, Tuple, Type, TypeVar
 
 from eliot._depth import within
 from eliot._safe import saferepr
@@ -79,8 +79,15 @@ def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:
 
 _error_extraction = ErrorExtraction()
 
+
+class _Register(Protocol):
+    def __call__(
+        self, exception_class: Type[_E], extractor: Callable[[_E], Dict[str, Any]]
+    ) -> None: ...
+
+
 #: The registry's method; `eliot.register_exception_extractor` is this.
-register_exception_extractor = _error_extraction.register_exception_extractor
+register_exception_extractor: _Register = _error_extraction.register_exception_extractor
 
 fields_for = _error_extraction.fields_for
 

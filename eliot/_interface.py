@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Callable, ClassVar
 
-from zope.interface import Interface, classImplements
+from zope.interface import classImplements
 
 from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
+
+if TYPE_CHECKING:
+
+    class Interface:
+        """That of zope.interface, which ships no types."""
+
+        providedBy: ClassVar[Callable[[object], bool]]
+        implementedBy: ClassVar[Callable[[type], bool]]
+
+else:
+    from zope.interface import Interface
 
 __all__ = ["ILogger"]
 

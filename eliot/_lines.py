@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from typing import Any, Callable, Iterable, Iterator, NamedTuple
+from collections import deque
+from operator import itemgetter, length_hint
+from stat import S_ISREG
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sized
 
 from eliot._fields import (
     IDENTITY_FIELDS,
@@ -13,7 +18,7 @@ from eliot._fields import (
 )
 from eliot._typing import Message
 
-__all__ = ["NOT_JSON", "BadLine", "decode_lines", "is_cut", "read_lines", "salvage"]
+__all__ = ["NOT_JSON", "BadLine", "Decoder", "is_cut", "read_lines", "salvage"]
 
 #: How the reason of a line begins that could not be decoded.
 NOT_JSON = "not JSON"
@@ -25,6 +30,10 @@ _UNDECODED = object()
 # To find integers that orjson would round: makes zeros of all digits and blanks of all else.
 _BLUR = bytes(ord("0" if chr(byte) in "0123456789" else " ") for byte in range(256))
 _MANY_DIGITS = b"0" * 19
+
+# So many bytes of a file are decoded together.
+_BLOCK = 16_384
+_identity = itemgetter(*IDENTITY_FIELDS)
 
 # A damaged line is searched for messages at so many places in a row, and only if it is not too
 # long: no line, whoever made it, keeps the reader busy for ever.
@@ -70,7 +79,8 @@ def read_lines(lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
     of NUL bytes. A last line that was cut says so: it is what a killed program leaves behind.
 
     Args:
-        lines: A file opened for reading, best in binary mode, or any other lines.
+        lines: A file opened for reading, best in binary mode, or any other lines. From a file on
+            disk up to 16 KiB are read ahead, which takes a quarter less time; from others nothing.
 
     Returns:
         An iterator that gives, for each line, either the message or a `BadLine`; for a damaged
@@ -90,43 +100,113 @@ def read_lines(lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
 
     .. versionadded:: 2.0
     """
-    return decode_lines(lines, blank=False)
+    return Decoder().items(lines)
 
 
-def decode_lines(lines: Iterable[bytes | str], *, blank: bool) -> Iterator[Message | BadLine]:
-    """Do the work of `read_lines`; report blank lines, too, if they are wanted."""
-    from json import loads as exact  # late: writers do not need it
+class Decoder:
+    """
+    Do the work of `read_lines`.
 
-    fast = _fast_loads()
-    cut: BadLine | None = None  # as it seems: only a last line can be
-    for number, text in enumerate(lines, 1):
-        if cut is not None:
-            yield cut._replace(reason=NOT_JSON)
-            cut = None
-        line = text if isinstance(text, bytes) else _encoded(text)
+    Args:
+        blank: Whether to report blank lines, too.
+    """
+
+    def __init__(self, *, blank: bool = False) -> None:
+        self._blank = blank
+        self._loads = _fast_loads()
+        #: How many lines were decoded, and what of them was not given yet.
+        self._decoded = 0
+        self._left: Sized | Iterator[Any] = ()
+        #: A line that was cut, as it seems: only a last one can be.
+        self._cut: BadLine | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of the line that was given last."""
+        return self._decoded - length_hint(self._left)
+
+    def items(self, lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
+        """Give the message or messages of each line, or a `BadLine`."""
+        if _is_on_disk(lines):
+            for block in _blocks(lines):
+                messages = self._together(block)
+                if messages is None:
+                    yield from self._one_by_one(block)
+                else:
+                    self._decoded += len(block)
+                    self._left = iter(messages)
+                    yield from self._left
+        else:
+            yield from self._one_by_one(lines)
+        if self._cut is not None:
+            yield self._cut
+
+    def _together(self, block: list[bytes]) -> list[Message] | None:
+        """Decode lines that are all messages; what is special in any is left to others."""
+        if self._cut is not None or _MANY_DIGITS in b"".join(block).translate(_BLUR):
+            return None
         try:
-            rounds = _MANY_DIGITS in line.translate(_BLUR)
-            message = exact(line) if rounds else fast(line)
-        except (ValueError, RecursionError):
-            message = _slow_loads(line)
-        if (  # as in _is_message(): a call would cost a twentieth
-            isinstance(message, dict)
-            and TASK_UUID_FIELD in message
-            and TASK_LEVEL_FIELD in message
-            and TIMESTAMP_FIELD in message
-        ):
-            yield message
-        elif message is not _UNDECODED:
-            yield BadLine(number, _without_feed(line), _reason(message))
-        elif blank or line.strip():
-            messages, rest = salvage(line)
-            yield from messages
-            if is_cut(line, rest):
-                cut = BadLine(number, rest, _CUT)
-            elif rest or not messages:
-                yield BadLine(number, _without_feed(rest), _undecoded(rest))
-    if cut is not None:
-        yield cut
+            messages = list(map(self._loads, block))
+            deque(map(_identity, messages), maxlen=0)  # have they all?
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return None
+        return messages
+
+    def _one_by_one(self, lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
+        from json import loads as exact  # late: writers do not need it
+
+        fast = self._loads
+        for number, text in enumerate(lines, self._decoded + 1):
+            self._decoded = number
+            if self._cut is not None:
+                yield self._cut._replace(reason=NOT_JSON)
+                self._cut = None
+            line = text if isinstance(text, bytes) else _encoded(text)
+            try:
+                rounds = _MANY_DIGITS in line.translate(_BLUR)
+                message = exact(line) if rounds else fast(line)
+            except (ValueError, RecursionError):
+                message = _slow_loads(line)
+            if (  # as in _is_message(): a call would cost a twentieth
+                isinstance(message, dict)
+                and TASK_UUID_FIELD in message
+                and TASK_LEVEL_FIELD in message
+                and TIMESTAMP_FIELD in message
+            ):
+                yield message
+            elif message is not _UNDECODED:
+                yield BadLine(number, _without_feed(line), _reason(message))
+            elif self._blank or line.strip():
+                messages, rest = salvage(line)
+                yield from messages
+                if is_cut(line, rest):
+                    self._cut = BadLine(number, rest, _CUT)
+                elif rest or not messages:
+                    yield BadLine(number, _without_feed(rest), _undecoded(rest))
+
+
+def _is_on_disk(lines: Any) -> bool:
+    """Tell whether all lines are there already, so that to read ahead waits for nothing."""
+    if isinstance(lines, io.BytesIO):
+        return True
+    if not (isinstance(lines, io.BufferedReader) and isinstance(lines.raw, io.FileIO)):
+        return False
+    return S_ISREG(os.fstat(lines.fileno()).st_mode)
+
+
+def _blocks(file: Any) -> Iterator[list[bytes]]:
+    """Read lines, many at a time; where that fails one by one, so that what is good is read."""
+    begin = file.tell()
+    try:
+        while True:
+            block = file.readlines(_BLOCK)
+            if not block:
+                return
+            begin += sum(map(len, block))
+            yield block
+    except OSError:
+        file.seek(begin)
+    yield from ([line] for line in file)
 
 
 def _encoded(text: bytes | str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Tuple
 from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
 from eliot._typing import Message
 
-__all__ = ["KINDS", "ODD_LEVEL", "Packed", "field_of", "pack", "same", "unpack"]
+__all__ = ["ODD_LEVEL", "Packed", "Shape", "field_of", "pack", "same", "shape_of", "unpack"]
 
 #: The values of the fields and, as the last item, their names.
 Packed = Tuple[Any, ...]
@@ -29,13 +29,11 @@ Shape = Tuple[Tuple[Tuple[str, ...]], int, Callable[[Message], Tuple[Any, ...]]]
 
 # How messages look that have just these names.
 _shapes: Dict[Tuple[str, ...], Shape] = {}
-#: How the last message of a kind looked: those of one type often have the same fields.
-KINDS: Dict[str, Shape] = {}
 _MOST = 1000
 
 
-def pack(message: Message, kind: Any = None) -> Packed:
-    """Return a message that has a task uuid and a level without them; note how its kind looks."""
+def shape_of(message: Message) -> Shape:
+    """Return how a message looks that has a task uuid and a level."""
     everything = tuple(message)
     shape = _shapes.get(everything)
     if shape is None:
@@ -43,11 +41,13 @@ def pack(message: Message, kind: Any = None) -> Packed:
         if len(_shapes) >= _MOST:
             _shapes.clear()
         shape = _shapes[everything] = (names,), len(everything), _getter(names)
-    if isinstance(kind, str):  # anything may stand where the type is
-        if len(KINDS) >= _MOST:
-            KINDS.clear()
-        KINDS[kind] = shape
-    return shape[2](message) + shape[0]
+    return shape
+
+
+def pack(message: Message) -> Packed:
+    """Return a message that has a task uuid and a level without them."""
+    names, _, values_of = shape_of(message)
+    return values_of(message) + names
 
 
 def _getter(names: Tuple[str, ...]) -> Callable[[Message], Tuple[Any, ...]]:

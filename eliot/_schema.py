@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Collection, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -241,7 +241,7 @@ class MessageSerializer:
         problem = _problem_of(keys)
         if problem:
             raise ValueError(keys, *problem)
-        self.fields = {field.key: field for field in fields}
+        self.fields: Dict[str, Field] = {field.key: field for field in fields}
         self.allow_additional_fields = allow_additional_fields
 
     def serialize(self, message: Message) -> None:

@@ -112,7 +112,7 @@ class Silenced(Action):
         """Do what any action does, in half the time if it was entered once."""
         if exception is None and not self._visits and self._ended_at is None:
             try:
-                _CURRENT.reset(self._token)
+                _CURRENT.reset(self._token)  # type: ignore[arg-type] # None is a TypeError
             except (AttributeError, ValueError, RuntimeError, TypeError):
                 pass
             else:
@@ -120,6 +120,9 @@ class Silenced(Action):
                 self._ended_at = time.time()
                 return
         super().__exit__(exception_class, exception, tb)
+
+    def _is_over(self) -> bool:
+        return self._over
 
     def end_elsewhere(self) -> None:
         """End the stay from another context than that where it began."""

@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, pack, same, unpack
+from eliot._packed import ODD_LEVEL, Packed, field_of, pack, same, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
@@ -37,9 +37,9 @@ from eliot._written import (
     with_list,
 )
 
-__all__ = ["UNKNOWN", "Tree", "is_boundary"]
+__all__ = ["ENDED", "UNKNOWN", "Node", "Tree", "is_boundary"]
 
-_ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
+ENDED = (SUCCEEDED_STATUS, FAILED_STATUS)
 
 # For Node.wanted.
 UNKNOWN = -1
@@ -80,6 +80,21 @@ class Node:
         #: How many children make the action complete.
         self.wanted = UNKNOWN
 
+    def parts(self) -> Iterator[tuple[int, Packed | Node | int]]:
+        """Find the children in order of level; where some are missing, how many in a row."""
+        slots = self.slots
+        numbers = sorted(slots)
+        if self.end is not None and self.last not in slots:
+            numbers.append(self.last)
+            numbers.sort()
+        after = 1 if self.start is None else 2
+        for number in numbers:
+            if number > after:
+                yield after, number - after
+            if number in slots:
+                yield number, slots[number]
+            after = number + 1
+
 
 def is_boundary(message: Message) -> bool:
     """
@@ -108,36 +123,81 @@ class Tree:
         "complete_since",
         "lock",
         "messages",
+        "shown",
         "uuid",
     )
 
-    def __init__(self, first: Message) -> None:
-        self.lock = Lock()
-        self.uuid: str = first[TASK_UUID_FIELD]
+    def __init__(self, uuid: str) -> None:
+        self.lock: Any = Lock()
+        self.uuid = uuid
         #: All messages that changed the tree, in order of arrival.
         self.messages: list[Packed] = []
         #: Those that lost their place to another one.
         self._replaced: list[tuple[Packed, Message]] = []
         #: How many messages had come when the task was complete.
         self.complete_since: int | None = None
+        #: Whether others look at its nodes, which must not change any more.
+        self.shown = False
         #: The action of the last message, and the level that the next one there may well have.
         self._root = self._here = Node(None, 0)
         self._next = [1]
         #: The public form of actions; that of an action is here only if all below are, too.
         self._views: dict[Node, WrittenAction] = {}
-        self.add(first)
-        if isinstance(self._root.slots.get(1), tuple):  # logged outside any action
-            self._root.wanted = _COMPLETE
-            self.complete_since = 1
 
     @classmethod
     def of(cls, messages: Iterable[Message]) -> Tree:
-        """Make a tree of messages that made one before."""
+        """Make a tree of one message or more."""
         rest = iter(messages)
-        tree = cls(next(rest))
+        first = next(rest)
+        tree = cls(first[TASK_UUID_FIELD])
+        tree.add(first)
+        if isinstance(tree._root.slots.get(1), tuple):  # logged outside any action
+            tree._root.wanted = _COMPLETE
+            tree.complete_since = 1
         for message in rest:
             tree.add(message)
         return tree
+
+    @classmethod
+    def told(cls, uuid: str, messages: list[Packed]) -> Tree:
+        """
+        Make a tree of messages that came in just the order in which they were logged.
+
+        Each is then in the place that follows from the one before it: nothing has to be checked.
+        """
+        tree = cls(uuid)
+        tree.messages = messages
+        node, number = tree._root, 1
+        for packed in messages:
+            status = _status_of(packed)
+            if status is None:
+                node.slots[number] = packed
+                number += 1
+            elif status == STARTED_STATUS:
+                if node.start is not None:
+                    node = tree._child(node, [number], 1)
+                node.start, node.type = packed, field_of(packed, ACTION_TYPE_FIELD)
+                number = 2
+            else:
+                node.end, node.last, node.wanted = packed, number, _COMPLETE
+                outer, node.parent = node.parent, None  # as in _settle()
+                if outer is None:
+                    tree.complete_since = len(messages)
+                    number += 1
+                else:
+                    outer.unfinished -= 1
+                    node, number = outer, node.number + 1
+        tree._here, tree._next = node, [*tree._way(node), number]
+        return tree
+
+    @staticmethod
+    def _way(node: Node) -> list[int]:
+        """Return the level of an action that is not complete."""
+        numbers: list[int] = []
+        while node.parent is not None:
+            numbers.append(node.number)
+            node = node.parent
+        return numbers[::-1]
 
     def add(self, message: Message) -> bool:
         """
@@ -159,7 +219,7 @@ class Tree:
         node = self._here
         slots = node.slots
         number = self._next[-1]
-        packed = pack(message, message.get(MESSAGE_TYPE_FIELD))
+        packed = pack(message)
         if number in slots:
             return self._collide(slots, number, packed)
         slots[number] = packed
@@ -175,7 +235,7 @@ class Tree:
         if status == STARTED_STATUS:
             if level[-1:] != [1]:
                 raise InvalidStartMessage.wrong_task_level(_written(message))
-        elif status not in _ENDED:
+        elif status not in ENDED:
             place = place_of(level[:-1])
             raise InvalidStatus(WrittenAction(self.uuid, place, None, None, {}), _written(message))
         if not expected:
@@ -307,6 +367,11 @@ class Tree:
             return None
         return None if isinstance(part, Node) else part
 
+    def top(self) -> Node | Packed:
+        """Show the outermost action, or else the only message."""
+        self.shown = True
+        return self._lone_message() or self._root
+
     def _nodes(self, known: Collection[Node] = ()) -> list[tuple[Node, Place]]:
         """Return all actions but some that are known, with all in them: outer ones first."""
         nodes: list[tuple[Node, Place]] = [(self._root, None)]
@@ -358,6 +423,13 @@ class Tree:
             for number, packed in messages:
                 found[id(packed)] = unpack(packed, self.uuid, (*level, number))
         return [found[id(packed)] for packed in self.messages[:count]]
+
+
+def _status_of(packed: Packed) -> Any:
+    """Return the status of a start or an end, None for any other message; as `is_boundary` does."""
+    if field_of(packed, ACTION_TYPE_FIELD) is None:
+        return None
+    return field_of(packed, ACTION_STATUS_FIELD)
 
 
 def _written(message: Message) -> WrittenMessage:

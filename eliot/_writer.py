@@ -7,10 +7,11 @@ import sys
 import time
 from threading import Thread
 from types import TracebackType
-from typing import Any, Optional, Set, Type, TypeVar
+from typing import Any, List, Optional, Set, Type, TypeVar
 
 from eliot._backlog import Backlog
 from eliot._fork import renew_in_child
+from eliot._queues import batch_of
 from eliot._safe import saferepr
 from eliot._sink import _say
 from eliot._typing import Destination, Message
@@ -102,7 +103,7 @@ class BackgroundWriter(Backlog):
 
     def _overflow(self, message: Message, entry: Any) -> None:
         if self._closed:
-            self._write([entry])
+            self._write(batch_of(entry))
         else:
             super()._overflow(message, entry)
 

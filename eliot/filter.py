@@ -6,6 +6,7 @@ import sys
 import traceback
 from datetime import datetime, timedelta
 from json import dumps, loads
+from types import CodeType
 from typing import Any, Callable, Iterable, List, Optional, Protocol, Sequence, Union
 
 from eliot._lines import is_cut, salvage
@@ -86,7 +87,7 @@ class EliotFilter:
         output: _Writable,
         on_error: Optional[Callable[[int, Exception], object]] = None,
     ) -> None:
-        self.code = compile(expr, "<expr>", "eval")
+        self.code: CodeType = compile(expr, "<expr>", "eval")
         self.incoming = incoming
         self.output = output
         self.on_error = on_error
@@ -186,10 +187,12 @@ def main(sys: _Process = sys) -> int:
     return 0
 
 
-def _program() -> int:
+def run_program(sys: _Process = sys) -> int:
     """Run `main`; what is in the traceback of an error may come from the log."""
     try:
-        return main()
+        return main(sys)
+    except BrokenPipeError:
+        raise
     except Exception:
         lines = traceback.format_exc().splitlines()
         sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
@@ -197,4 +200,4 @@ def _program() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_program())
+    sys.exit(run_program())

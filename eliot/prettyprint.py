@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
-from eliot._lines import NOT_JSON, BadLine, decode_lines
+from eliot._lines import NOT_JSON, BadLine, Decoder
 from eliot._safe import MAX_TEXT, printable, saferepr
 
 __all__ = ["compact_format", "pretty_format"]
@@ -155,17 +155,19 @@ class _BadLines:
         return f"{what}: {named}{f'; and {more} more' if more else ''}\n"
 
 
-def _render(lines: Iterable[Any], options: argparse.Namespace, bad: _BadLines) -> Iterable[str]:
+def _render(
+    lines: Iterable[Any], bad: _BadLines, *, compact: bool, local_timezone: bool
+) -> Iterable[str]:
     """Convert each line to text, in place; collect those that are no messages."""
-    format_message = compact_format if options.compact else pretty_format
-    for item in decode_lines(lines, blank=True):
+    format_message = compact_format if compact else pretty_format
+    for item in Decoder(blank=True).items(lines):
         if isinstance(item, BadLine):
             if item.line.strip():
                 bad.add(item)
             what = "Not JSON" if item.reason.startswith(NOT_JSON) else "Not an Eliot message"
             yield f"{what}: {_quoted(item.line)}\n\n"
         else:
-            yield format_message(item, options.local_timezone) + "\n"
+            yield format_message(item, local_timezone) + "\n"
 
 
 def _quoted(line: bytes) -> str:
@@ -190,14 +192,19 @@ def _main(arguments: Optional[List[str]] = None) -> None:
     # Looked up now: programs that only format may have no standard input at all.
     stdin: Any = sys.stdin
     lines = () if stdin is None else getattr(stdin, "buffer", stdin)
-    stdout: Any = sys.stdout
-    if stdout is None:
+    if sys.stdout is None:
         parser.error("there is no standard output")
+    show(lines, compact=options.compact, local_timezone=options.local_timezone)
+
+
+def show(lines: Iterable[Any], *, compact: bool, local_timezone: bool) -> None:
+    """Write lines as text to standard output, and count on standard error what is no message."""
+    stdout: Any = sys.stdout
     if hasattr(stdout, "reconfigure"):  # a terminal may lack a character
         stdout.reconfigure(errors="backslashreplace")
     bad = _BadLines()
     try:
-        for text in _render(lines, options, bad):
+        for text in _render(lines, bad, compact=compact, local_timezone=local_timezone):
             stdout.write(text)
         stdout.flush()
     except BrokenPipeError:  # the reader has seen enough

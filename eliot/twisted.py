@@ -396,4 +396,4 @@ class _RedirectLogsForTrial:
 
 #: Call this, for instance in the `__init__` of a package of tests, to have messages in the
 #: `test.log` that `trial` writes. It does nothing in other programs, and nothing the second time.
-redirectLogsForTrial = _RedirectLogsForTrial(sys)
+redirectLogsForTrial: _RedirectLogsForTrial = _RedirectLogsForTrial(sys)

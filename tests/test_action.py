@@ -1412,7 +1412,7 @@ class TestKnows:
 
     def test_relay(self) -> None:
         """Work that is handed on for ever does not keep all that went before."""
-        first = action = start_action("a")
+        first = following = action = start_action("a")
         reference = weakref.ref(first)
         for _ in range(10):
             with action.context():

@@ -28,6 +28,8 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
+    "parse": {"eliot._entries", "eliot._inputs"},
+    "_task": {"eliot._entries"},
 }
 
 #: Optional packages, by room; the room may be missing with them.
@@ -42,7 +44,8 @@ OPTIONAL = {
 #: What `import eliot` leaves alone: worlds that it serves, and packages that take long to import.
 NOT_LOADED = (
     "cffi dask numpy pandas polars pydantic trio twisted "
-    "dataclasses inspect orjson pyrsistent uuid zope.interface"
+    "dataclasses inspect orjson pyrsistent uuid zope.interface "
+    "eliot._entries eliot._follow eliot._inputs eliot._select eliot._summary eliot.cli"
 )
 
 

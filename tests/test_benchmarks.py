@@ -308,6 +308,16 @@ class TestWorkers:
         # The start of the action, and warming up.
         assert 1 + 1000 + 5 == len(log.read_bytes().splitlines())
 
+    @pytest.mark.parametrize("how", ["nowhere", "direct", "background"])
+    def test_background(self, how: str, tmp_path: Path) -> None:
+        """Each message is in the file, unless it goes nowhere."""
+        log = tmp_path / "background.log"
+        report = work("background", how, "bursts", log)
+
+        assert ["seconds", "elapsed"] == list(report)
+        # The action, warming up, and 200 bursts.
+        assert (how != "nowhere") * (2 + 201 * 1000) == log.read_bytes().count(b"\n")
+
     def test_off(self, tmp_path: Path) -> None:
         """Nothing gets to the destination that was removed, which would print it."""
         file = tmp_path / "truncated"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import sys
+from pathlib import Path
 from typing import Any, Dict, List, Union
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eliot._lines import Decoder
 from eliot.parse import BadLine, read_lines
 
 GOOD = b'{"task_uuid":"u","task_level":[1],"timestamp":1.5}'
@@ -125,3 +128,90 @@ class TestBadLines:
     def test_many_digits(self) -> None:
         """Deep nesting around a large integer is no danger either."""
         assert ["line 1: not JSON"] == reasons(b"[" * 99999 + b"1" * 20)
+
+
+def numbered(count: int) -> List[bytes]:
+    """Make so many lines that differ."""
+    return [GOOD[:-1] + b',"n":%d}\n' % number for number in range(count)]
+
+
+@pytest.mark.usefixtures("decoder")
+class TestFiles:
+    """Lines of a file on disk, of which many are decoded together."""
+
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    GOOD,
+                    GOOD + GOOD,
+                    GOOD[:-1] + b',"n":99999999999999999999}',
+                    GOOD[:-1] + b',"a":[{}',
+                    b"{}]}],{}",
+                    b"{}",
+                    b"[]",
+                    b"oops",
+                    b"",
+                ]
+            )
+        ),
+        st.sampled_from([b"", b"\n"]),
+        st.integers(0, 3),
+    )
+    def test_like_one_by_one(self, lines: List[bytes], end: bytes, many: int) -> None:
+        """It makes no difference, whatever the lines are, and neither for their numbers."""
+        log = b"".join(numbered(many * 150)) + b"\n".join(lines) + end + b"".join(numbered(many))
+        alone, together = Decoder(blank=True), Decoder(blank=True)
+        expected = [(alone.number, item) for item in alone.items(iter(log.splitlines(True)))]
+
+        assert expected == [(together.number, item) for item in together.items(io.BytesIO(log))]
+
+    def test_cut_line_that_grows(self, tmp_path: Path) -> None:
+        """What was written meanwhile is read, after a line that seemed to be cut, too."""
+        path = tmp_path / "log"
+        path.write_bytes(GOOD + b"\n" + GOOD[:9])
+        with path.open("rb") as file, path.open("ab", buffering=0) as end:
+            items = []
+            for item in read_lines(file):
+                items.append(item)
+                if len(items) == 1:
+                    end.write(b"\n" + GOOD)
+
+        assert [MESSAGE, BadLine(2, GOOD[:9], "not JSON"), MESSAGE] == items
+
+    def test_pipe(self) -> None:
+        """From a pipe no line is read before it is needed."""
+        read, write = os.pipe()
+        with open(read, "rb") as file, open(write, "wb", buffering=0) as end:
+            end.write(GOOD + b"\n")
+
+            assert MESSAGE == next(read_lines(file))
+
+    def test_memory(self, tmp_path: Path) -> None:
+        """Only a small part of a file is in memory."""
+        path = tmp_path / "log"
+        path.write_bytes(b"".join(numbered(10_000)))
+        with path.open("rb") as file:
+            next(read_lines(file))
+
+            assert file.tell() < 20_000
+
+    def test_broken_file(self, tmp_path: Path) -> None:
+        """Whatever can be read before a file fails is read."""
+
+        class Broken(io.FileIO):
+            """A file with a bad sector."""
+
+            def readinto(self, buffer: Any) -> int:
+                if self.tell() >= 40_000:
+                    raise OSError(5, "Input/output error")
+                return super().readinto(memoryview(buffer)[:1000]) or 0
+
+        path = tmp_path / "log"
+        path.write_bytes(b"".join(numbered(1000)))
+        items: List[Any] = []
+        with io.BufferedReader(Broken(str(path))) as file, pytest.raises(OSError, match="Input"):
+            items.extend(read_lines(file))
+
+        assert [{**MESSAGE, "n": n} for n in range(len(items))] == items
+        assert 39_000 < sum(map(len, numbered(len(items)))) < 41_000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eliot import _packed
-from eliot._packed import KINDS, field_of, pack, same, unpack
+from eliot._packed import field_of, pack, same, unpack
 
 FIELDS = st.dictionaries(st.text(), st.none() | st.integers() | st.lists(st.text()), max_size=5)
 
@@ -35,22 +35,12 @@ class TestPack:
             assert whole == unpack(pack(whole), "u", (2, 1))
 
     def test_many_shapes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is remembered of shapes and kinds has an end."""
+        """What is remembered of shapes has an end."""
         monkeypatch.setattr(_packed, "_shapes", {})
-        KINDS.clear()
         for number in range(3500):
-            pack(message(**{f"x{number}": 1}), f"kind {number}")
+            pack(message(**{f"x{number}": 1}))
 
         assert 500 == len(_packed._shapes)
-        assert 500 == len(KINDS)
-
-    @pytest.mark.parametrize("kind", [None, ["m"], {}, 3])
-    def test_kinds_are_text(self, kind: Any) -> None:
-        """Whatever stands where the type is, the message is packed."""
-        KINDS.clear()
-
-        assert message(x=1) == unpack(pack(message(x=1), kind), "u", (2, 1))
-        assert {} == KINDS
 
 
 class TestFieldOf:

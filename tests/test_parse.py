@@ -18,6 +18,7 @@ from pyrsistent import pmap
 import eliot._parse
 import eliot._written
 import eliot.parse
+from eliot import _task
 from eliot._written import InvalidStatus, WrongActionType
 from eliot.parse import Parser, Task
 
@@ -532,20 +533,20 @@ class TestThreads:
     @pytest.mark.parametrize("look", [Task.root, Task.missing])
     def test_overtaken(self, monkeypatch: pytest.MonkeyPatch, look: Any) -> None:
         """A message may join a task just when another thread begins to look at it."""
-        lock = eliot.parse._PLANTING
+        lock = _task._PLANTING
         (task,) = Parser.parse_stream([message("u", [1])])
 
         class SlowLock:
             """Lets the reading thread go first."""
 
             def __enter__(self) -> None:
-                monkeypatch.setattr(eliot.parse, "_PLANTING", lock)
+                monkeypatch.setattr(_task, "_PLANTING", lock)
                 assert task._join(message("u", [2]))
 
             def __exit__(self, *_: object) -> None:
                 """Do nothing."""
 
-        monkeypatch.setattr(eliot.parse, "_PLANTING", SlowLock())
+        monkeypatch.setattr(_task, "_PLANTING", SlowLock())
         look(task)
 
         assert task_of(message("u", [1]), message("u", [2])) == task

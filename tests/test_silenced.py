@@ -475,7 +475,10 @@ def test_any_thresholds(tree: Any, levels: Dict[str, str], data: st.DataObject) 
         kind, level, children = tree
         number = len(numbers)
         numbers.append(number)
-        fields = {"number": number, **({} if level is None else {"log_level": level})}
+        fields: Dict[str, Any] = {
+            "number": number,
+            **({} if level is None else {"log_level": level}),
+        }
         logged = is_enabled(kind, level or "info")
         if children is None:
             log_message(kind, **fields)

@@ -28,6 +28,7 @@ from eliot import _backlog as backlog
 from eliot import _writer as writer_room
 from eliot._destinations import Destinations
 from eliot._jsonable import _REGISTERED, overridden
+from eliot._queues import Batch
 from eliot._status import status
 
 
@@ -323,26 +324,6 @@ class TestWriting:
 
         assert 20 == len(written)
 
-    def test_counts_anew(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A number of bytes that threads have made wrong is corrected, also under load."""
-        monkeypatch.setattr(backlog, "RECOUNT_EVERY", -1.0)
-        sizes: list[int] = []
-
-        def destination(message: dict[str, Any]) -> None:
-            gate(message)
-            sizes.append(writer.waiting_bytes)
-
-        writer = blocked(destination, gate)
-        for number in range(3):
-            writer(message(number))
-        writer._bytes += 10_000
-        gate.open.set()
-        writer.stop()
-        size = len(eliot.json.encode(message(0)))
-
-        assert [3 * size, 2 * size, size] == sizes[1:]
-        assert 0 == writer.waiting_bytes
-
 
 class TestFlush:
     """Waiting for what was logged."""
@@ -634,7 +615,8 @@ class TestFull:
         gate.open.set()
         writer = BackgroundWriter(gate, max_messages=4, when_full="drop-newest")
         writer(message("first"))
-        while not gate.messages or writer._limit == 4:  # it is going to pause
+        queue: Any = writer._queue
+        while not gate.messages or queue._most == 4:  # it is going to pause
             Event().wait(0.0001)
         for number in range(3):
             writer(message(number))
@@ -788,8 +770,9 @@ class TestFailures:
         add_destinations(others.append)
         failure = message("eliot:destination_failure")
         writer = BackgroundWriter(FileDestination(file))
-        writer._deliver([eliot.json.encode(each) for each in (message("lost"), failure, failure)])
-        writer._deliver([eliot.json.encode(failure)] * 2)
+        lines = [eliot.json.encode(each) + b"\n" for each in (message("lost"), failure, failure)]
+        writer._try(Batch(b"".join(lines), 3, 0))
+        writer._try(Batch(lines[1] * 2, 2, 0))
 
         assert ["eliot:destination_failure"] == [each["message_type"] for each in others]
         assert "lost" in others[0]["message"]

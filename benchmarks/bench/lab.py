@@ -33,6 +33,7 @@ ENVIRONMENTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 }
 
 _Key = TypeVar("_Key")
+_Figure = TypeVar("_Figure")
 
 
 class WorkerError(Exception):
@@ -152,10 +153,10 @@ class Lab:
 
 
 def alternate(
-    contenders: Mapping[_Key, Callable[[], float]], rounds: int
-) -> dict[_Key, list[float]]:
+    contenders: Mapping[_Key, Callable[[], _Figure]], rounds: int
+) -> dict[_Key, list[_Figure]]:
     """Measure each contender once a round, in turn; return the figures of each, by round."""
-    figures: dict[_Key, list[float]] = {name: [] for name in contenders}
+    figures: dict[_Key, list[_Figure]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
             figures[name].append(measure())

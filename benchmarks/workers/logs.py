@@ -1,7 +1,8 @@
 """
 Write a log of a given shape: `logs.py SHAPE MESSAGES FILE`.
 
-`flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another.
+`flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another;
+`lone` are messages outside any action, each a task of its own.
 """
 
 from __future__ import annotations
@@ -62,10 +63,20 @@ def deep_task(depth: int) -> Callable[[int, int], Iterator[str]]:
     return lines
 
 
+def lone_task(number: int, task: int) -> Iterator[str]:
+    """Make a task of one message."""
+    yield line(number, task, "1", _message(number))
+
+
 def log(shape: str, messages: int) -> Iterator[str]:
     """Give the lines of a log of whole tasks, with about so many messages."""
     kind, _, depth = shape.partition("-")
-    lines = deep_task(int(depth)) if kind == "deep" else wide_task(10 if kind == "flat" else 10_000)
+    lines = {
+        "flat": wide_task(10),
+        "wide": wide_task(10_000),
+        "deep": deep_task(int(depth or 1)),
+        "lone": lone_task,
+    }[kind]
     number = task = 0
     while number < messages:
         for text in lines(number, task):

@@ -1,0 +1,186 @@
+"""Tests of `eliot._stream`, through the parser that uses it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Dict, List
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eliot._stream import ENDS, KINDS
+from eliot.parse import Parser, Task, WrittenMessage
+
+Fields = Dict[str, Any]
+
+
+def message(level: Any, **more: Any) -> Fields:
+    """Make a plain message."""
+    return {"task_uuid": "u", "task_level": level, "timestamp": 1.5, "message_type": "m", **more}
+
+
+def start(level: Any) -> Fields:
+    """Make a start message."""
+    return {"task_uuid": "u", "task_level": level, "action_type": "a", "action_status": "started"}
+
+
+def end(level: Any, status: Any = "succeeded", **more: Any) -> Fields:
+    """Make the end of an action."""
+    return {**start(level), "action_status": status, **more}
+
+
+LEVELS = st.lists(st.integers(1, 4), min_size=1, max_size=3)
+
+#: Messages of one task that follow one another, with all that may be special about one.
+STEPS = st.lists(
+    st.builds(
+        message,
+        LEVELS,
+        message_type=st.sampled_from(["m", "n", None, ["m"]]),
+        x=st.integers(0, 1),
+    )
+    | st.builds(message, LEVELS, y=st.none())
+    | st.builds(message, LEVELS, action_type=st.sampled_from(["a", None]))
+    | st.builds(
+        message,
+        LEVELS,
+        action_type=st.sampled_from(["a", None]),
+        action_status=st.sampled_from(["started", "succeeded", None]),
+    )
+    | st.builds(start, LEVELS.map(lambda level: [*level[:-1], 1]))
+    | st.builds(end, LEVELS, st.sampled_from(["succeeded", "failed", "odd", ["odd"]]))
+    | st.builds(end, LEVELS, reason=st.just("why"), action_type=st.sampled_from(["a", "b"]))
+    | st.just({"task_uuid": "u"}),
+    max_size=20,
+)
+
+
+def one_by_one(messages: List[Fields]) -> Task:
+    """Make a task without the fast lane."""
+    task = Task()
+    for fields in messages:
+        try:
+            task = task.add(fields)
+        except Exception:  # noqa: S112 - as parse_stream() does with on_error
+            continue
+    return task
+
+
+def in_order(steps: List[Fields]) -> List[Fields]:
+    """Give each message the level that comes next, as far as that makes sense."""
+    levels = [[1]]
+    ordered: List[Fields] = []
+    for step in steps:
+        boundary = step.get("action_type") is not None and "action_status" in step
+        if boundary and step["action_status"] == "started":
+            levels.append([*levels[-1], 1] if ordered else [1])
+        ordered.append({**step, "task_level": list(levels[-1])})
+        if boundary and step["action_status"] != "started" and len(levels) > 1:
+            levels.pop()
+        levels[-1][-1] += 1
+    return ordered
+
+
+@given(STEPS, st.booleans())
+def test_like_one_by_one(steps: List[Fields], order: bool) -> None:
+    """Whatever the messages are and in whatever order they come, the tree is the same."""
+    messages = in_order([start([1]), *steps]) if order else [start([1]), *steps]
+    bad: List[Any] = []
+    (task,) = Parser.parse_stream(messages, lambda what, error: bad.append(what))
+
+    assert one_by_one(messages) == task
+    assert one_by_one(messages).missing() == task.missing()
+    assert one_by_one(messages).replaced() == task.replaced()
+
+
+@given(st.lists(STEPS, min_size=2, max_size=4), st.data())
+def test_side_by_side(tasks: List[List[Fields]], data: st.DataObject) -> None:
+    """Tasks that are told side by side do not meet."""
+    logs = [
+        [{**fields, "task_uuid": str(n)} for fields in in_order([start([1]), *steps])]
+        for n, steps in enumerate(tasks)
+    ]
+    turns = data.draw(st.permutations([n for n, log in enumerate(logs) for _ in log]))
+    left = [iter(log) for log in logs]
+    stream = Parser.parse_stream([next(left[n]) for n in turns], lambda what, error: None)
+    parsed = {task.root().task_uuid: task for task in stream}
+
+    assert {str(n): one_by_one(log) for n, log in enumerate(logs)} == parsed
+
+
+@given(STEPS, st.data())
+def test_never_changes(steps: List[Fields], data: st.DataObject) -> None:
+    """A task that was shown stays as it was, whatever comes late."""
+    messages = in_order([start([1]), *steps, end([1])])
+    late = data.draw(STEPS)
+    stream = Parser.parse_stream([*messages, *late], lambda what, error: None)
+    seen = [(task, task.root(), hash(task)) for task in stream]
+
+    assert all(task.root() is root and hash(task) == before for task, root, before in seen)
+    assert one_by_one([*messages, *late]) == seen[-1][0]
+
+
+def test_order_that_ends() -> None:
+    """A task told in order goes on as a tree where the order ends."""
+    messages = [start([1]), start([2, 1]), message([2, 2]), end([2, 3]), start([3, 1])]
+    disorder = [message([3, 3]), message([3, 2]), end([3, 4]), end([4])]
+    (task,) = Parser.parse_stream([*messages, *disorder])
+
+    assert task.is_complete()
+    assert one_by_one([*messages, *disorder]) == task
+
+
+def test_fields_of_the_same_number() -> None:
+    """Messages of one type with other fields, but as many, keep theirs."""
+    messages = [start([1]), message([2], x=1), message([3], x=2), message([4], y=3), message([5])]
+    (task,) = Parser.parse_stream(messages)
+    root: Any = task.root()
+
+    assert [WrittenMessage.from_dict(fields) for fields in messages[1:]] == root.children
+
+
+def test_dictionaries_that_make_up_values() -> None:
+    """A dictionary with a value for every name is neither changed nor believed."""
+    last: Fields = defaultdict(int, message([4], y=3))
+    messages = [start([1]), message([2], x=1), message([3], x=2), last]
+    (task,) = Parser.parse_stream(messages)
+    root: Any = task.root()
+
+    assert message([4], y=3) == last == root.children[-1].as_dict()
+
+
+def test_forgotten_kinds() -> None:
+    """Nothing depends on what is remembered of earlier messages."""
+
+    def log() -> Any:
+        yield start([1])
+        yield message([2])
+        KINDS.clear()
+        yield message([3])
+        yield message([4])
+        ENDS["succeeded"].clear()
+        yield end([5])
+
+    (task,) = Parser.parse_stream(log())
+
+    assert one_by_one(list(log())) == task
+
+
+def test_unusable_uuid() -> None:
+    """A message with an unusable uuid does not end up in the task before it."""
+    bad: List[Any] = []
+    odd = {**message([2]), "task_uuid": ["v"]}
+    (task,) = Parser.parse_stream([start([1]), odd, odd], lambda what, error: bad.append(what))
+
+    assert [odd, odd] == bad
+    assert one_by_one([start([1])]) == task
+
+
+def test_many_kinds() -> None:
+    """What is remembered of kinds has an end."""
+    KINDS.clear()
+    log = [start([1]), *[message([n], message_type=f"kind {n}") for n in range(2, 3502)]]
+    (task,) = Parser.parse_stream(log)
+
+    assert 500 == len(KINDS)
+    assert one_by_one(log) == task
