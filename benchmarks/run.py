@@ -13,6 +13,7 @@ command       the command `eliot`: its start, its first output, its time and mem
 timeline      how soon the page of `eliot timeline` is there, and how fast it scrolls
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
+switches      what each switch of `eliot.configure` costs, and a call that is silenced
 
 Needs Python 3.8 or later on a POSIX system, a network at the first run, valgrind for the
 instructions, and Chromium for the timeline. It makes its own environments, with the Python that
@@ -54,6 +55,7 @@ from bench import (
     latency,
     off,
     reading,
+    switches,
     timeline,
     writing,
 )
@@ -71,6 +73,7 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "timeline": timeline.measure,
     "instructions": instructions.measure,
     "off": off.measure,
+    "switches": switches.measure,
 }
 
 FOLDER = ROOT / ".benchmarks"

@@ -33,6 +33,7 @@ from eliot._message import Message
 from eliot._output import Logger, MemoryLogger, to_file
 from eliot._preserve_context import TooManyCalls as _TooManyCalls
 from eliot._preserve_context import preserve_context
+from eliot._switches import configure, is_enabled
 from eliot._traceback import write_failure, write_traceback
 from eliot._typing import Destination as _Destination
 from eliot._validation import ActionType, Field, MessageType, ValidationError, fields
@@ -122,9 +123,11 @@ __all__ = [
     "add_destination",
     "add_destinations",
     "add_global_fields",
+    "configure",
     "current_action",
     "eliot_friendly_generator_function",
     "fields",
+    "is_enabled",
     "log_call",
     "log_message",
     "preserve_context",

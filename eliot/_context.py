@@ -25,7 +25,7 @@ from eliot._later import CRAMPED, LATER
 from eliot._safe import saferepr
 from eliot._typing import LoggerLike
 
-__all__ = ["Place", "Standpoint", "Visit", "current", "stamp"]
+__all__ = ["Place", "Standpoint", "Visit", "current", "stamp", "standing"]
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="Place")
@@ -48,6 +48,11 @@ class _Stay:
 
     _token: Optional[Token[Optional[_Stay]]]
     unclear: bool
+
+    # Of an action, too, on which a program may keep things of its own: hence the underscore.
+    def _is_over(self) -> bool:
+        """Tell whether the stay has ended in another context, and is to be undone in its own."""
+        return getattr(self, "unclear", True)  # before it is entered, a place has nothing to undo
 
     def undo(self) -> bool:
         """Make current what was so before, and return whether that can be done in this context."""
@@ -102,6 +107,15 @@ class Place(_Stay):
         # All but the first one, which is the place itself: most places have no other.
         self._visits: Sequence[Visit[Any]] = ()
 
+    @property
+    def _place(self) -> Place:
+        return self
+
+    @property
+    def _logged(self) -> Optional[Place]:
+        """The nearest place that is in the log: this one, as long as it is not silenced."""
+        return self
+
     def stamp(self) -> Tuple[str, List[int]]:
         """Return the task uuid, and the next slot as a list of the caller's own."""
         if self._process is not here.process:
@@ -154,7 +168,7 @@ class Place(_Stay):
     def _leave(self) -> None:
         """End the last visit that began in this context, or else the last one of all."""
         stays: List[_Stay] = [*self._visits]
-        if not getattr(self, "unclear", True) and self._token is not None:
+        if not self._is_over() and getattr(self, "_token", None) is not None:
             stays.insert(0, self)
         for stay in reversed(stays):
             if stay.undo():
@@ -168,7 +182,7 @@ class Place(_Stay):
         if stay is not self:
             with suppress(ValueError):  # another thread has come to the same end
                 self.__dict__["_later_visits"].remove(stay)
-        elif not self.unclear:
+        elif not self._is_over():
             self._token = None
 
 
@@ -183,28 +197,34 @@ class Visit(_Stay, Generic[_P]):
         place: The place.
     """
 
-    __slots__ = ("over", "place")
+    __slots__ = ("_over", "_place")
+
+    _over: bool
+    _place: _P
 
     def __init__(self, place: _P) -> None:
-        self.place: _P = place
-        self.over: bool = False
+        self._place = place
+        self._over = False
         self.unclear = True
         self._token = None
 
     def __enter__(self) -> _P:
         if self._token is not None:
-            msg = f"a context manager of {saferepr(self.place)} is for one block; make another one"
+            msg = f"a context manager of {saferepr(self._place)} is for one block; make another one"
             raise RuntimeError(msg)
         self._token = _CURRENT.set(self)
-        return self.place
+        return self._place
 
     def __exit__(self, *_: object) -> None:
         if not self.undo():
             self.end_elsewhere()
 
+    def _is_over(self) -> bool:
+        return self._over
+
     def end_elsewhere(self) -> None:
         """End the visit from another context than that where it began."""
-        self.over = True
+        self._over = True
         super().end_elsewhere()
 
 
@@ -234,15 +254,20 @@ class Standpoint:
 _CURRENT: ContextVar[Optional[_Stay]] = ContextVar("eliot.action", default=None)
 
 
-def current() -> Optional[Place]:
+def standing() -> Optional[Place]:
     """Return the place where the running code is, if it is anywhere."""
     stay: Any = _CURRENT.get()
     while stay is not None and stay.unclear:
-        is_visit = type(stay) is Visit
-        if (is_visit and not stay.over) or not stay.undo():
-            return stay.place if is_visit else stay  # type: ignore[no-any-return] # one of the two
+        if not (stay._is_over() and stay.undo()):
+            return stay._place  # type: ignore[no-any-return] # of a visit, for example
         stay = _CURRENT.get()
     return stay  # type: ignore[no-any-return] # a place that is clear, or None
+
+
+def current() -> Optional[Place]:
+    """Return the place where what the running code says belongs: the nearest that is logged."""
+    place = standing()
+    return None if place is None else place._logged
 
 
 def stamp() -> Tuple[str, List[int]]:

@@ -142,7 +142,9 @@ class Destinations:
             self._way = tuple(_called(each) for each in members)
             #: Delivers a message, to which global fields may be added; see `send`.
             self.deliver: _Deliver = self._deliver if self._any_added else self._deliver_early
-            if self._any_added and len(members) == 1 and not self._globalFields:
+            if self._any_added and not members:
+                self.deliver = _only_count(self._sent)
+            elif self._any_added and len(members) == 1 and not self._globalFields:
                 compile_for = getattr(members[0], "_deliverer", None)
                 if compile_for is not None:
                     self.deliver = compile_for(self._sent, self._failed) or self.deliver
@@ -315,6 +317,15 @@ class Destinations:
             self._plan()
 
     addGlobalFields = add_global_fields
+
+
+def _only_count(sent: Any) -> _Deliver:
+    """Make what delivers a message to nobody."""
+
+    def deliver(message: Message, logger: LoggerLike | None) -> None:  # noqa: ARG001 - see `send`
+        next(sent)
+
+    return deliver
 
 
 def _value(counter: Any) -> int:

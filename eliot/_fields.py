@@ -11,6 +11,16 @@ REASON_FIELD = "reason"
 TRACEBACK_FIELD = "traceback"
 LOG_LEVEL_FIELD = "log_level"
 
+# Those that are logged if somebody wants them.
+LOG_LEVEL_FIELD = "log_level"
+DURATION_FIELD = "duration"
+TRACEBACK_AT_FIELD = "traceback_at"
+CALLER_FIELD = "caller"
+PROCESS_FIELD = "process"
+HOST_FIELD = "host"
+THREAD_FIELD = "thread"
+TASK_FIELD = "task"
+
 STARTED_STATUS = "started"
 SUCCEEDED_STATUS = "succeeded"
 FAILED_STATUS = "failed"

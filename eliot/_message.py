@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Optional
 
-from eliot._action import Action, current_action, log_message, say
+from eliot._action import Action, log_message, say
+from eliot._context import current
 from eliot._deprecation import warn_deprecated
 from eliot._fields import (
     EXCEPTION_FIELD,
@@ -15,6 +16,7 @@ from eliot._fields import (
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
+from eliot._switches import prepare, switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Serializer
 from eliot._typing import Message as Fields
@@ -124,7 +126,9 @@ class Message:
         """
         fields = self._contents.copy()
         message_type = fields.pop(MESSAGE_TYPE_FIELD, "")
+        if switches.on and not prepare(message_type, fields):
+            return
         if action is None:
-            say(current_action(), message_type, fields, logger, self._serializer)
+            say(current(), message_type, fields, logger, self._serializer)
         else:
-            say(action, message_type, fields, None, self._serializer)
+            say(action._logged, message_type, fields, None, self._serializer)

@@ -6,8 +6,10 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Callable, TypeVar
 
-from eliot._action import Action, current_action
+from eliot._action import Action
+from eliot._context import current
 from eliot._fields import REMOTE_TASK_TYPE
+from eliot._tasklevel import TaskLevel
 
 __all__ = ["TooManyCalls", "preserve_context"]
 
@@ -52,20 +54,19 @@ def preserve_context(f: Callable[..., _T]) -> Callable[..., _T]:
     >>> thread.start()
     >>> thread.join()
     """
-    action = current_action()
+    action = current()
     if action is None:
         return f
     from inspect import iscoroutinefunction  # late: it makes `import eliot` slower by a tenth
 
-    level = action._next_task_level()  # first: in a forked child it changes the task uuid
-    task_uuid = action.task_uuid
+    task_uuid, level = action.stamp()
     work: Callable[..., Any] = f
     called = Lock()
 
     def remote_task() -> Action:
         if not called.acquire(blocking=False):
             raise TooManyCalls(f)
-        action = Action(None, task_uuid, level, REMOTE_TASK_TYPE)
+        action = Action(None, task_uuid, TaskLevel(level), REMOTE_TASK_TYPE)
         action._start({})
         return action
 

@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 __all__ = [
     "TRACEBACK_SERIALIZER",
     "destination_failure",
+    "format_exception",
     "format_traceback",
     "placed",
     "serialization_failure",
     "serialized",
     "serialized_traceback_report",
+    "told_at",
     "traceback_report",
 ]
 
@@ -148,6 +150,36 @@ def format_traceback(
         return "".join(formatted.format()).rstrip("\n")
     except Exception:
         return f"{class_name(exception_class)}: {UNKNOWN}"
+
+
+def format_exception(exception: Any) -> str:
+    """Format whatever an action fails with, as `format_traceback` does."""
+    tb = None
+    with suppress(Exception):  # not what its class makes of attributes
+        tb = BaseException.__getattribute__(exception, "__traceback__")
+    return format_traceback(type(exception), exception, tb)
+
+
+#: Marks an exception whose traceback is in the log; it goes with it to another process, too.
+_TOLD_AT = "_eliot_told_at"
+
+
+def told_at(exception: Any, here: str) -> str:
+    """
+    Return where the traceback of an exception was told first; if nowhere yet, that is here.
+
+    Args:
+        exception: Anything, for `Action.finish` takes anything; it is marked, if that can be done.
+        here: The task uuid and the level of an action.
+    """
+    try:
+        # Not what its class makes of attributes.
+        told = BaseException.__getattribute__(exception, _TOLD_AT)
+    except Exception:
+        with suppress(Exception):
+            BaseException.__setattr__(exception, _TOLD_AT, here)
+        return here
+    return told if isinstance(told, str) else here
 
 
 #: Their text ends in a guess of what was meant, or shows a place in a program.

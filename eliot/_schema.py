@@ -17,6 +17,7 @@ from eliot._fields import (
     TRACEBACK_FIELD,
 )
 from eliot._safe import class_name, safeunicode
+from eliot._switches import switches
 from eliot._typing import Message
 
 __all__ = [
@@ -283,7 +284,7 @@ class MessageSerializer:
         if self.allow_additional_fields:
             return
         for key in message:
-            if key not in self.fields and key not in RESERVED_FIELDS:
+            if key not in self.fields and key not in RESERVED_FIELDS and key not in switches.fields:
                 msg = f"Unexpected field {key!r}"
                 raise ValidationError(message, msg)
 

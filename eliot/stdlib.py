@@ -18,11 +18,13 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple, Type, Union, final
 
-from eliot._action import current_action, log_message
+from eliot._action import log_message
+from eliot._context import current
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     DESTINATION_FAILURE_TYPE,
     FAILED_STATUS,
+    LOG_LEVEL_FIELD,
     MESSAGE_TYPE_FIELD,
     SERIALIZATION_FAILURE_TYPE,
     STDLIB_TYPE,
@@ -96,7 +98,7 @@ class EliotHandler(logging.Handler):
 
 def _fields_of(record: logging.LogRecord) -> Dict[str, Any]:
     fields: Dict[str, Any] = {
-        "log_level": record.levelname,
+        LOG_LEVEL_FIELD: record.levelname,
         "logger": record.name,
         "message": record.getMessage(),
         "file": record.pathname,
@@ -141,9 +143,9 @@ class TaskFilter(logging.Filter):
         Returns:
             True, so that it passes.
         """
-        action = current_action()
-        record.task_uuid = "" if action is None else action.task_uuid
-        record.task_level = "" if action is None else action._task_level.to_string()
+        place: Any = current()
+        record.task_uuid = "" if place is None else place.task_uuid
+        record.task_level = "" if place is None else place.task_level.to_string()
         return True
 
 
@@ -172,9 +174,9 @@ class HandlerDestination:
     Feed Eliot's messages to a handler of standard logging: rotated files, syslog, sockets, HTTP.
 
     Each message becomes a record of the logger `eliot`, with the time of the message. Its level is
-    that of the record from which an `eliot:stdlib` message was made, ERROR for failed actions,
-    tracebacks and failures of Eliot itself, else INFO. Level and filters of the handler decide as
-    usual. The attribute `eliot_message` of the record is the message.
+    that of the field `log_level`, if it has one; ERROR for failed actions, tracebacks and failures
+    of Eliot itself; else INFO. Level and filters of the handler decide as usual. The attribute
+    `eliot_message` of the record is the message.
 
     What the handler fails to do, since the disk is full or nobody listens, is reported as for any
     destination, by an `eliot:destination_failure`. If the handler has a `handleError` of its own,
@@ -259,12 +261,14 @@ def _hand_on_errors(handler: logging.Handler) -> None:
 def _level_of(message: Message) -> int:
     if message.get(ACTION_STATUS_FIELD) == FAILED_STATUS:
         return logging.ERROR
-    message_type = message.get(MESSAGE_TYPE_FIELD)
-    if message_type == STDLIB_TYPE:
+    given = message.get(LOG_LEVEL_FIELD)
+    if isinstance(given, str):
         # The inverse of getLevelName(), which answers a text to a name that it does not know.
-        level = logging.getLevelName(message.get("log_level", ""))
-        return level if isinstance(level, int) else logging.INFO
-    return _LEVELS.get(str(message_type), logging.INFO)
+        for name in (given, given.upper()):
+            level = logging.getLevelName(name)
+            if isinstance(level, int):
+                return level
+    return _LEVELS.get(str(message.get(MESSAGE_TYPE_FIELD)), logging.INFO)
 
 
 @final

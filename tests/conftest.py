@@ -13,6 +13,7 @@ from eliot import add_destinations, current_action
 from eliot._destinations import Destinations
 from eliot._loggers import Logger
 from eliot._sink import _FAILING
+from eliot._switches import Switches, switches
 
 #: Where tox says so, what takes long is left out: very large values, the browser, most examples.
 LIGHTLY = os.environ.get("ELIOT_TEST_LIGHTLY") == "yes"
@@ -44,10 +45,11 @@ UNAVAILABLE = "on this interpreter"
 
 @pytest.fixture(autouse=True)
 def _fresh_process() -> None:
-    """Give each test the destinations and the default logger of a process that has just started."""
+    """Give each test the destinations, the default logger and the switches of a new process."""
     Destinations.__init__(Logger._destinations)
     output._DEFAULT_LOGGER = Logger()
     _FAILING.clear()
+    Switches.__init__(switches)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 import weakref
@@ -61,6 +62,9 @@ def outline(log: Messages) -> List[Tuple[List[int], str, Optional[str]]]:
         (m["task_level"], m.get("action_type") or m["message_type"], m.get("action_status"))
         for m in log
     ]
+
+
+START = {"action_status": "started", "task_level": [1]}
 
 
 class Subclass(Action):
@@ -151,10 +155,17 @@ class TestStartAction:
         assert fields.items() <= log[0].items()
 
     @pytest.mark.parametrize("start", [start_action, start_task])
-    def test_type_in_place_of_logger(self, start: Callable[..., Action]) -> None:
+    def test_type_in_place_of_logger(self, start: Callable[..., Action], log: Messages) -> None:
+        """A text where the logger has its place is the type."""
+        start("my_type", number=1)
+
+        assert [{**START, "action_type": "my_type", "number": 1}] == [tidy(m) for m in log]
+
+    @pytest.mark.parametrize("start", [start_action, start_task])
+    def test_two_types(self, start: Callable[..., Action]) -> None:
         """What is no logger is refused, by name, with the way out."""
         with pytest.raises(AttributeError) as caught:
-            start("my_type")
+            start("my_type", action_type="another")
 
         assert (
             "'str' object has no attribute 'write', so 'my_type' is no logger; "
@@ -236,7 +247,7 @@ class TestAction:
         assert logger is action._logger
         assert action._serializers is None
         assert [] == logger.messages
-        assert "<Action 'a' u@/2/3>" == repr(action)
+        assert "<Action 'a' started u@/2/3>" == repr(action)
 
     def test_default_logger(self, log: Messages) -> None:
         """Without a logger of its own it has the default one."""
@@ -1301,3 +1312,234 @@ class TestPlaceOfNewActions:
 
         assert [[1], [2, 1], [2, 2], [3, 1], [3, 2]] == [m["task_level"] for m in messages]
         assert (1, 3) == (messages[-1]["more"], messages[-1]["result"])
+
+
+class TestKnows:
+    """What an action knows about itself."""
+
+    def test_running(self) -> None:
+        """While it runs, it is started, and has not failed."""
+        before = time.time()
+        with start_action("a") as outer, start_action("b") as action:
+            seen = (action.action_type, action.status, action.exception, action.parent)
+
+            assert action.started_at is not None
+            assert before <= action.started_at <= time.time()
+            assert 0 <= action.duration < 60
+
+        assert ("b", "started", None, outer) == seen
+        assert (TaskLevel([2]), TaskLevel([2])) == (action.task_level, action._task_level)
+
+    def test_succeeded(self, log: Messages) -> None:
+        """After its end its status and its duration do not change any more."""
+        with start_action("a") as action:
+            pass
+        again = (action.duration, action.duration)
+        action.finish(ValueError())
+
+        assert ("succeeded", None) == (action.status, action.exception)
+        assert again[0] == again[1] == log[1]["timestamp"] - log[0]["timestamp"]
+        assert log[0]["timestamp"] == action.started_at
+
+    def test_failed(self) -> None:
+        """It keeps what it has failed with."""
+        error = ValueError()
+        with pytest.raises(ValueError), start_action("a") as action:
+            raise error
+
+        assert ("failed", error) == (action.status, action.exception)
+        assert f"<Action 'a' failed {action.task_uuid}@/>" == repr(action)
+
+    def test_clock_set_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A duration is never negative."""
+        action = start_action("a")
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        running = action.duration
+        action.finish()
+
+        assert (0, 0) == (running, action.duration)
+
+    def test_never_started(self) -> None:
+        """One that has not logged its start does not know when that was."""
+        action = Action(None, "u", TaskLevel([]), "a")
+
+        assert (None, 0) == (action.started_at, action.duration)
+        action._start({})
+        assert action.started_at is not None
+
+    def test_is_read_only(self) -> None:
+        """None of that can be changed."""
+        action: Any = start_action("a")
+        for name in [
+            "action_type",
+            "duration",
+            "exception",
+            "parent",
+            "started_at",
+            "status",
+            "task_level",
+            "task_uuid",
+        ]:
+            with pytest.raises(AttributeError):
+                setattr(action, name, None)
+
+    def test_parents(self) -> None:
+        """Roots, and those that continue a task, have no parent; children of all kinds have one."""
+        with start_action("a") as outer:
+            task_id = outer.serialize_task_id()
+            child = outer.child(None, "b")
+        with Subclass(None, "u", TaskLevel([]), "c") as own, start_action("d") as inner:
+            pass
+
+        assert (None, None) == (outer.parent, start_task("a").parent)
+        assert None is Action.continue_task(task_id=task_id).parent
+        assert outer is child.parent
+        assert own is inner.parent
+
+    def test_parent_after_its_end(self) -> None:
+        """A parent that has ended first is known as long as somebody keeps it."""
+        outer = start_action("a")
+        with outer.context():
+            inner = start_action("b")
+        outer.finish()
+        inner.finish()
+        known = inner.parent
+        assert known is outer
+        del known, outer
+        gc.collect()
+
+        assert inner.parent is None
+
+    def test_relay(self) -> None:
+        """Work that is handed on for ever does not keep all that went before."""
+        first = following = action = start_action("a")
+        reference = weakref.ref(first)
+        for _ in range(10):
+            with action.context():
+                following = start_action("a")
+            action.finish()
+            action = following
+        del first, following
+        gc.collect()
+
+        assert reference() is None
+        assert action.parent is not None
+
+    def test_no_cycle(self) -> None:
+        """An action that ends well is gone as soon as nobody keeps it."""
+        gc.collect()
+        gc.disable()
+        try:
+            with start_action("a"), start_action("b") as action:
+                action.add_fields(x=1)
+            reference = weakref.ref(action)
+            del action
+            if sys.implementation.name == "pypy":
+                gc.collect()
+
+            assert reference() is None
+        finally:
+            gc.enable()
+
+
+class TestAddFields:
+    """`Action.add_fields`: fields of the end message, whatever the end is."""
+
+    def test_success(self, log: Messages) -> None:
+        """They are there if the action succeeds; those for success win, and later ones do."""
+        with start_action("a") as action:
+            action.add_success_fields(x=1, y=1)
+            action.add_fields(x=2, z=2, w=2)
+            action.add_fields(w=3)
+
+        assert {"x": 1, "y": 1, "z": 2, "w": 3}.items() <= log[1].items()
+
+    def test_failure(self, log: Messages) -> None:
+        """They are there if it fails, too; what describes the exception wins."""
+        action = start_action("a")
+        action.add_success_fields(x=1)
+        action.add_fields(y=2, reason="mine", errno=0, action_type="mine", task_level="mine")
+        action.finish(OSError(5, "why"))
+
+        assert {"y": 2, "reason": "[Errno 5] why", "errno": 5, "task_level": [2]}.items() <= (
+            log[1].items()
+        )
+        assert ("a", False) == (log[1]["action_type"], "x" in log[1])
+
+    def test_first(self, log: Messages) -> None:
+        """They may come first."""
+        with start_action("a") as action:
+            action.add_fields(x=1)
+            action.add_success_fields(y=2)
+
+        assert {"x": 1, "y": 2}.items() <= log[1].items()
+
+    def test_with_result(self, log: Messages) -> None:
+        """They may come from inside of a logged call."""
+
+        @log_call
+        def f() -> int:
+            action = current_action()
+            assert action is not None
+            action.add_fields(x=1)
+            return 2
+
+        f()
+
+        assert {"x": 1, "result": 2}.items() <= log[1].items()
+
+    def test_too_late(self, log: Messages) -> None:
+        """After the end they change nothing."""
+        plain, added, called = (start_action("a") for _ in range(3))
+        added.add_fields(x=1)
+        called._successFields = {"result": 1}  # as `log_call` does
+        for action in (plain, added, called):
+            action.finish()
+            action.add_fields(x=2, y=2)
+            action.add_success_fields(x=2, y=2)
+
+        assert [None, 1, None] == [m.get("x") for m in log[3:]]
+        assert not any("y" in m for m in log)
+
+    def test_threads(self, log: Messages) -> None:
+        """Threads that share an action lose none."""
+        action = start_action("a")
+        barrier = threading.Barrier(8)
+
+        def work(number: int) -> None:
+            barrier.wait()
+            action.add_fields(**{f"always{number}": number})
+            action.add_success_fields(**{f"success{number}": number})
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        action.finish()
+
+        assert 16 == sum(name.startswith(("always", "success")) for name in log[1])
+
+
+class TestAsyncWith:
+    """`async with`: the same as `with`."""
+
+    def test_block(self, log: Messages) -> None:
+        """The action is the current one in the block, and ends with it."""
+
+        async def work() -> None:
+            async with start_action("a") as action:
+                assert action is current_action()
+                await asyncio.sleep(0)
+                log_message("b")
+            assert current_action() is None
+            async with start_action("c"):
+                raise ValueError("why")
+
+        with pytest.raises(ValueError, match="why"):
+            asyncio.run(work())
+
+        assert [
+            ([1], "a", "started"),
+            ([2], "b", None),
+            ([3], "a", "succeeded"),
+            ([1], "c", "started"),
+            ([2], "c", "failed"),
+        ] == outline(log)

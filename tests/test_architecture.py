@@ -154,8 +154,9 @@ class TestShopWindow:
         expected = """
             Action ActionType BackgroundWriter Field FileDestination ILogger Logger MemoryLogger
             Message MessageType ValidationError __version__ _parse addDestination addGlobalFields
-            add_destination add_destinations add_global_fields current_action
-            eliot_friendly_generator_function fields log_call log_message preserve_context
+            add_destination add_destinations add_global_fields configure current_action
+            eliot_friendly_generator_function fields is_enabled log_call log_message
+            preserve_context
             register_exception_extractor register_json_encoder removeDestination remove_destination
             startAction startTask start_action start_task status to_console to_file
             use_asyncio_context writeFailure writeTraceback write_failure write_traceback

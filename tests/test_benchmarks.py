@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eliot
-from bench import instructions, writing
+from bench import instructions, switches, writing
 from bench.figures import (
     Curve,
     Result,
@@ -358,6 +358,20 @@ class TestWorkers:
         report = work("off", "message", file, 0)
 
         assert ["seconds"] == list(report)
+
+    @pytest.mark.parametrize("switch", ["none", "levels", *switches.SWITCHES])
+    def test_switches(self, switch: str, tmp_path: Path) -> None:
+        """There is a figure with each switch, and nothing is silenced."""
+        log = tmp_path / "switches.log"
+        log.touch()
+        report = work("switches", switch, "failing", log, 0)
+
+        assert ["seconds"] == list(report)
+
+    @pytest.mark.parametrize("call", switches.CALLS)
+    def test_silenced(self, call: str) -> None:
+        """There is a figure for each call."""
+        assert ["seconds"] == list(work("silenced", call, 0.001))
 
     @pytest.mark.parametrize("name", ["message", "parse"])
     def test_counted(self, name: str, tmp_path: Path) -> None:

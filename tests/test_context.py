@@ -160,7 +160,7 @@ class TestVisit:
             b.__exit__()
             return [*seen, current()]
 
-        assert [None, a.place] == Context().run(leave_out_of_order)
+        assert [None, a._place] == Context().run(leave_out_of_order)
 
     def test_holds_nothing_back(self) -> None:
         """A place that was left can be collected."""

@@ -40,6 +40,7 @@ VOLATILE = re.compile(
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
+    r"|(?<=duration=)[\d.e-]+"  # duration of an action
     r"| *\b\d+(\.\d+)? (ms|s|µs)\b"  # duration
     r"| *<?\b\d+ %"  # share
     r"|\b[0-9a-f]{8}$"  # beginning of a task_uuid

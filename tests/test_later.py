@@ -15,6 +15,7 @@ from eliot._errors import fields_for
 from eliot._ids import new_task_uuid
 from eliot._later import LATER, do_now, is_cramped
 from eliot._loggers import Logger
+from eliot._switches import add, configure, prepare
 
 Messages = List[Dict[str, Any]]
 
@@ -184,7 +185,7 @@ class TestLogging:
     ) -> None:
         """An action that has no room to say why it failed says so later, and in full."""
         action = start_action(action_type="a")
-        monkeypatch.setattr("eliot._action.fields_for", fail_once(cramped, fields_for))
+        monkeypatch.setattr("eliot._act.fields_for", fail_once(cramped, fields_for))
         action.finish(ValueError("why"))
         assert 1 == len(messages)
         log_message("next")
@@ -239,14 +240,30 @@ class TestLogging:
             ((m["message_type"], m.get("twice")) for m in messages), key=str
         )
 
+    def test_switches(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """Without room for what is switched on, a message is logged all the same, without it."""
+        configure(process=True, levels={"a": "critical", "c": "critical"})
+        monkeypatch.setattr("eliot._speech.prepare", fail_once(cramped, prepare))
+        monkeypatch.setattr("eliot._act.prepare", fail_once(cramped, prepare))
+        monkeypatch.setattr("eliot._action.add", fail_once(cramped, add))
+        log_message("a")
+        start_action("b").log("c")
+        do_now()
+
+        assert [("a", None), ("b", None), ("c", None)] == [
+            (m.get("message_type") or m["action_type"], m.get("process")) for m in messages
+        ]
+
     def test_other_ways(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
     ) -> None:
         """A message to an action by its method comes later, and so does a lone one."""
         action = start_action(action_type="a")
-        monkeypatch.setattr("eliot._action.say", fail_once(cramped, say))
+        monkeypatch.setattr("eliot._act.say", fail_once(cramped, say))
         action.log("b")
-        monkeypatch.setattr("eliot._action.say", fail_once(cramped, say))
+        monkeypatch.setattr("eliot._speech.say", fail_once(cramped, say))
         log_message("c")
         monkeypatch.undo()
         assert 1 == len(messages)

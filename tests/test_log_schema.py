@@ -29,6 +29,7 @@ from eliot import (
     Field,
     MessageType,
     add_destinations,
+    configure,
     log_call,
     log_message,
     preserve_context,
@@ -199,6 +200,17 @@ def decorated_function() -> None:
     function(1, 2, b=3)
 
 
+def everything_switched_on() -> None:
+    """Log what can be switched on, and silence something."""
+    # Not the duration: how short ones are written differs.
+    switches = {"traceback", "caller", "process", "host", "thread", "task"}
+    configure(levels={"quiet": "error"}, **dict.fromkeys(switches, True))
+    with suppress(ValueError), start_action("a", log_level="WARNING"), start_action("b"):
+        with start_action("quiet"):
+            log_message("m", log_level="debug")
+        raise ValueError
+
+
 STORIES = [
     failed_action,
     handled_exception,
@@ -213,6 +225,7 @@ STORIES = [
     reserved_fields_of_an_exception,
     uncaught,
     decorated_function,
+    everything_switched_on,
 ]
 
 
