@@ -10,14 +10,16 @@ latency       how long one call takes, directly and in the background, on two ki
 background    what the caller pays when a thread writes
 import        what `import eliot` takes
 command       the command `eliot`: its start, its first output, its time and memory for large logs
+timeline      how soon the page of `eliot timeline` is there, and how fast it scrolls
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
 
-Needs Python 3.8 or later on a POSIX system, a network at the first run, and valgrind for the
-instructions. It makes its own environments, with the Python that runs it, in `.benchmarks/`; remove
-that folder to have them made again. Tables are printed; the figures of the topics that were run
-replace theirs in the JSON file, from which `benchmarks/plot.py` makes tables and plots of the page
-docs/explanation/performance.rst. So all figures of the documentation are refreshed by
+Needs Python 3.8 or later on a POSIX system, a network at the first run, valgrind for the
+instructions, and Chromium for the timeline. It makes its own environments, with the Python that
+runs it, in `.benchmarks/`; remove that folder to have them made again. Tables are printed; the
+figures of the topics that were run replace theirs in the JSON file, from which `benchmarks/plot.py`
+makes tables and plots of the page docs/explanation/performance.rst. So all figures of the
+documentation are refreshed by
 
     python benchmarks/run.py && python benchmarks/plot.py
 
@@ -52,6 +54,7 @@ from bench import (
     latency,
     off,
     reading,
+    timeline,
     writing,
 )
 from bench.figures import Result, text_table
@@ -65,6 +68,7 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "background": background.measure,
     "import": importing.measure,
     "command": command.measure,
+    "timeline": timeline.measure,
     "instructions": instructions.measure,
     "off": off.measure,
 }

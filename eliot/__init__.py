@@ -1,4 +1,8 @@
-"""Eliot: logging that tells you why it happened."""
+"""
+Eliot: logging that tells you why it happened.
+
+PYTEST_DONT_REWRITE: or pytest would warn programs that import Eliot before they start it.
+"""
 
 from __future__ import annotations
 

@@ -28,8 +28,16 @@ OPENED_LATE = {
     "__init__": LATE | {"eliot._console", "eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
-    "parse": {"eliot._entries", "eliot._inputs"},
+    "parse": {
+        "eliot._entries",
+        "eliot._failures",
+        "eliot._findings",
+        "eliot._inputs",
+        "eliot._profile",
+    },
     "_task": {"eliot._entries", "eliot._render"},
+    # Sessions that use neither the fixture nor the option are not to wait for these.
+    "pytest_plugin": {"eliot._captured", "eliot._session_log"},
 }
 
 #: Optional packages, by room; the room may be missing with them.

@@ -37,10 +37,14 @@ VOLATILE = re.compile(
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"  # time
     r"|^[0-9a-f]{8}(?= +\d\d:\d\d:\d\d)"  # the beginning of one
     r"|\d\d:\d\d:\d\d\.\d{3}"  # time of day
-    r"|\b\d+(\.\d+)? (µs|ms|s)(  <?\d+ %)?(?=  |$)"  # duration, and its share of another one
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
-    r"|(?<=in )\d+\.\d+s",  # duration of a test run
+    r"|(?<=in )\d+\.\d+s"  # duration of a test run
+    r"| *\b\d+(\.\d+)? (ms|s|µs)\b"  # duration
+    r"| *<?\b\d+ %"  # share
+    r"|\b[0-9a-f]{8}$"  # beginning of a task_uuid
+    r"|(?<=\S) {2,}(?=\S)"  # width of columns
+    r'|(?<=File ").*?(?=shown\.py")',
     re.MULTILINE,
 )
 
@@ -70,7 +74,8 @@ def output(*command: str, folder: Path) -> str:
         command,
         check=False,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        # Not everybody has pytest-asyncio, some versions of which have something to say first.
+        env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -2,13 +2,15 @@
 Write a log of a given shape: `logs.py SHAPE MESSAGES FILE`.
 
 `flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another;
-`one` is a task with all messages in one action; `parts` is a task of actions with one message each;
-`lone` are messages outside any action, each a task of its own.
+`lone` are messages outside any action, each a task of its own; `one` is a task with all messages in
+one action; `parts` is a task of actions with one message each.
+`busy` is one task, in which ten workers do one job after the other at the same time.
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -64,6 +66,11 @@ def deep_task(depth: int) -> Callable[[int, int], Iterator[str]]:
     return lines
 
 
+def lone_task(number: int, task: int) -> Iterator[str]:
+    """Make a task of one message."""
+    yield line(number, task, "1", _message(number))
+
+
 def task_of_parts(messages: int) -> Callable[[int, int], Iterator[str]]:
     """Make tasks of an action with as many small ones in it as so many messages make."""
 
@@ -80,9 +87,34 @@ def task_of_parts(messages: int) -> Callable[[int, int], Iterator[str]]:
     return lines
 
 
-def lone_task(number: int, task: int) -> Iterator[str]:
-    """Make a task of one message."""
-    yield line(number, task, "1", _message(number))
+def busy_task(messages: int) -> Callable[[int, int], Iterator[str]]:
+    """Make a task of so many messages, all of which begin or end actions."""
+    workers = range(2, 12)
+
+    def lines(number: int, task: int) -> Iterator[str]:
+        numbers = count(number)
+        yield line(next(numbers), task, "1", _start(0))
+        for worker in workers:
+            yield line(next(numbers), task, f"{worker},1", _start(worker))
+        jobs = range(2, 3 + messages // (8 * len(workers)))
+        for job in jobs:
+            # Each takes its turn, so that all are at it.
+            for worker in workers:
+                yield line(next(numbers), task, f"{worker},{job},1", _start(job))
+            for step in range(2, 5):
+                for worker in workers:
+                    place = f"{worker},{job},{step}"
+                    yield line(next(numbers), task, f"{place},1", _start(step))
+                for worker in workers:
+                    place = f"{worker},{job},{step}"
+                    yield line(next(numbers), task, f"{place},2", _end(step))
+            for worker in workers:
+                yield line(next(numbers), task, f"{worker},{job},5", _end(job))
+        for worker in workers:
+            yield line(next(numbers), task, f"{worker},{2 + len(jobs)}", _end(worker))
+        yield line(next(numbers), task, "12", _end(0))
+
+    return lines
 
 
 def log(shape: str, messages: int) -> Iterator[str]:
@@ -91,10 +123,11 @@ def log(shape: str, messages: int) -> Iterator[str]:
     lines = {
         "flat": wide_task(10),
         "wide": wide_task(10_000),
+        "one": wide_task(messages),
         "deep": deep_task(int(depth or 1)),
         "lone": lone_task,
-        "one": wide_task(messages),
         "parts": task_of_parts(messages),
+        "busy": busy_task(messages),
     }[kind]
     number = task = 0
     while number < messages:

@@ -15,9 +15,9 @@ from eliot._inputs import STDIN
 from eliot._look import Look
 from eliot._render import Renderer, tree_data
 from eliot._stream import Stream
+from eliot._task import Task
 from eliot._typing import Message
 from eliot.cli._options import Session, log_command
-from eliot.parse import Task
 
 __all__ = ["tree"]
 
