@@ -49,18 +49,9 @@ _REQUIRED: Any = make_sentinel("_REQUIRED", var_name="_REQUIRED")
 
 
 class _EndFields(Dict[str, Any]):
-    """
-    The fields that were added for the end of an action, if it succeeds.
+    """The fields that were added for the end of an action; those for any end are kept beside it."""
 
-    Attributes:
-        always: Those for each end.
-    """
-
-    __slots__ = ("always",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.always: Message = {}
+    __slots__ = ()
 
 
 class Action(Place):
@@ -261,9 +252,9 @@ class Action(Place):
         try:
             if switches.on and not prepare(message_type, fields):
                 return
-            say(self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
         except CRAMPED:
-            given = (self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)
             LATER.append((say, given))
 
     def add_success_fields(self, **fields: Any) -> None:
@@ -278,9 +269,12 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.add_success_fields(size=1024)
         """
-        mine = self._successFields
+        given = mine = self._successFields
         if type(mine) is not _EndFields:
-            mine = self._collect()
+            # One atomic step, for threads may share an action; no call, for the recursion limit may
+            # be near.
+            mine = self._successFields = self.__dict__.setdefault("_collected", _EndFields())
+            mine.update(given or ())
         mine.update(fields)
 
     addSuccessFields = add_success_fields
@@ -300,20 +294,8 @@ class Action(Place):
 
         .. versionadded:: 2.0
         """
-        mine: Any = self._successFields
-        if type(mine) is not _EndFields:
-            mine = self._collect()
-        mine.always.update(fields)
-
-    def _collect(self) -> _EndFields:
-        """Return the one dictionary in which fields of the end message are collected."""
-        # One atomic step, for threads may share an action.
-        collected: _EndFields = self.__dict__.setdefault("_collected", _EndFields())
-        given = self._successFields
-        if given is not None and given is not collected:
-            collected.update(given)
-        self._successFields = collected
-        return collected
+        self.__dict__.setdefault("_always", {}).update(fields)
+        self.add_success_fields()  # so that `finish` looks for them
 
     def finish(  # noqa: C901, PLR0912 - all in one place, for calls would cost more
         self, exception: Optional[BaseException] = None
@@ -345,9 +327,11 @@ class Action(Place):
                 self._exception = exception
                 fields = self._failure_fields(exception)
                 if type(mine) is _EndFields:
-                    fields = {**mine.always, **fields}
+                    fields = {**self.__dict__.get("_always", {}), **fields}
             elif mine is not None:
-                fields = {**mine.always, **mine} if type(mine) is _EndFields else mine
+                fields = mine
+                if type(mine) is _EndFields:  # a copy, for what is added later is too late
+                    fields = {**self.__dict__.get("_always", {}), **mine}
             if switches.on:
                 self._tell_more(fields, exception)
         except CRAMPED:

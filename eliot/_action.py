@@ -130,7 +130,7 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
                 ]
                 if least > (INFO if log_level is None else number_of(log_level)):
                     unheard: Any = _new(Silenced)
-                    unheard._parent = parent
+                    unheard._logged = parent
                     unheard._action_type = action_type
                     unheard._unvisited = True
                     unheard._ended_at = None

@@ -49,11 +49,6 @@ class _Stay:
     _token: Optional[Token[Optional[_Stay]]]
     unclear: bool
 
-    # Of an action, too, on which a program may keep things of its own: hence the underscore.
-    def _is_over(self) -> bool:
-        """Tell whether the stay has ended in another context, and is to be undone in its own."""
-        return getattr(self, "unclear", True)  # before it is entered, a place has nothing to undo
-
     def undo(self) -> bool:
         """Make current what was so before, and return whether that can be done in this context."""
         try:
@@ -107,15 +102,6 @@ class Place(_Stay):
         # All but the first one, which is the place itself: most places have no other.
         self._visits: Sequence[Visit[Any]] = ()
 
-    @property
-    def _place(self) -> Place:
-        return self
-
-    @property
-    def _logged(self) -> Optional[Place]:
-        """The nearest place that is in the log: this one, as long as it is not silenced."""
-        return self
-
     def stamp(self) -> Tuple[str, List[int]]:
         """Return the task uuid, and the next slot as a list of the caller's own."""
         if self._process is not here.process:
@@ -168,7 +154,7 @@ class Place(_Stay):
     def _leave(self) -> None:
         """End the last visit that began in this context, or else the last one of all."""
         stays: List[_Stay] = [*self._visits]
-        if not self._is_over() and getattr(self, "_token", None) is not None:
+        if not _is_over(self) and getattr(self, "_token", None) is not None:
             stays.insert(0, self)
         for stay in reversed(stays):
             if stay.undo():
@@ -182,7 +168,7 @@ class Place(_Stay):
         if stay is not self:
             with suppress(ValueError):  # another thread has come to the same end
                 self.__dict__["_later_visits"].remove(stay)
-        elif not self._is_over():
+        elif not _is_over(self):
             self._token = None
 
 
@@ -219,9 +205,6 @@ class Visit(_Stay, Generic[_P]):
         if not self.undo():
             self.end_elsewhere()
 
-    def _is_over(self) -> bool:
-        return self._over
-
     def end_elsewhere(self) -> None:
         """End the visit from another context than that where it began."""
         self._over = True
@@ -254,20 +237,33 @@ class Standpoint:
 _CURRENT: ContextVar[Optional[_Stay]] = ContextVar("eliot.action", default=None)
 
 
+def _is_over(stay: _Stay) -> bool:
+    """Tell whether a stay has ended elsewhere, or has never begun."""
+    # A place is unclear then, and only then; what else there is, is always unclear.
+    return getattr(stay, "_over", getattr(stay, "unclear", True))
+
+
 def standing() -> Optional[Place]:
     """Return the place where the running code is, if it is anywhere."""
     stay: Any = _CURRENT.get()
     while stay is not None and stay.unclear:
-        if not (stay._is_over() and stay.undo()):
-            return stay._place  # type: ignore[no-any-return] # of a visit, for example
+        if not (getattr(stay, "_over", True) and stay.undo()):
+            return getattr(stay, "_place", stay)  # type: ignore[no-any-return] # of a visit
         stay = _CURRENT.get()
     return stay  # type: ignore[no-any-return] # a place that is clear, or None
 
 
 def current() -> Optional[Place]:
     """Return the place where what the running code says belongs: the nearest that is logged."""
-    place = standing()
-    return None if place is None else place._logged
+    # The same as above, without a call: the recursion limit may be near.
+    stay: Any = _CURRENT.get()
+    while stay is not None and stay.unclear:
+        if not (getattr(stay, "_over", True) and stay.undo()):
+            stay = getattr(stay, "_place", stay)
+            break
+        stay = _CURRENT.get()
+    # Of a silenced action, it is that of the one around it.
+    return getattr(stay, "_logged", stay)  # type: ignore[no-any-return] # always a place
 
 
 def stamp() -> Tuple[str, List[int]]:

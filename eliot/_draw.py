@@ -280,7 +280,10 @@ class Draw:
             guides: What stands before the traceback.
         """
         look = self.look
-        shape = self._shape(self._messages, values, _OF_MESSAGE)
+        # One call less for most.
+        shape = self._messages.get(values[-1] if self._packed else tuple(values)) or self._shape(
+            self._messages, values, _OF_MESSAGE
+        )
         if shape.is_plain and look.width is None and not aside:
             kind = values[shape.type]
             head = self._heads.get(kind) if kind.__class__ is str else None
@@ -325,7 +328,7 @@ class Draw:
                 and '"' not in value
                 and "\\" not in value
                 else f"{name}{value}"
-                if kind is int and -_LARGE < value < _LARGE
+                if kind is float or (kind is int and -_LARGE < value < _LARGE)
                 else name + value_text(value)
                 for key, name in shape.shown
             ]

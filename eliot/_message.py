@@ -131,4 +131,5 @@ class Message:
         if action is None:
             say(current(), message_type, fields, logger, self._serializer)
         else:
-            say(action._logged, message_type, fields, None, self._serializer)
+            place = getattr(action, "_logged", action)  # of a silenced one, the one around it
+            say(place, message_type, fields, None, self._serializer)

@@ -157,7 +157,9 @@ class Renderer:
             if first is None:
                 return
             top = first
-            start = next((e.start for e in shown.walk() if e.start is not None), top.end)
+            start = top.start
+            if start is None:
+                start = next((e.start for e in top.walk() if e.start is not None), top.end)
             yield header(top.task_uuid, start, self._look)
         yield from self._parts(top._node or top._start or top.count)
 

@@ -9,7 +9,10 @@ from typing import Any, List, Optional, Tuple, Type
 from eliot._act import Action
 from eliot._context import _CURRENT, Place
 from eliot._ids import new_task_uuid
+from eliot._later import CRAMPED, LATER
 from eliot._schema import ActionSerializers
+from eliot._speech import say
+from eliot._switches import prepare, switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message
 
@@ -27,10 +30,12 @@ class Silenced(Action):
     `eliot._action.begin` makes one, of the parts that differ.
 
     Attributes:
-        _parent: The nearest action around it that is logged.
+        _logged: The nearest action around it that is logged.
     """
 
-    __slots__ = ()
+    __slots__ = ("_logged",)
+
+    _logged: Optional[Place]
 
     # So few of them are ever another's that they have no slots here: each one filled costs time.
     # Other than a place, this is always unclear: it is a kind of visit to the place of another.
@@ -40,8 +45,9 @@ class Silenced(Action):
     _successFields = None
 
     @property
-    def _logged(self) -> Optional[Place]:
-        return self._parent  # type: ignore[return-value] # not yet weak: it has not ended
+    def parent(self) -> Optional[Action]:
+        """The nearest action around it that is logged."""
+        return self._logged  # type: ignore[return-value] # only actions are ever made current
 
     @property
     def task_uuid(self) -> str:
@@ -78,6 +84,22 @@ class Silenced(Action):
 
     def _start(self, fields: Message) -> None:
         """Log nothing."""
+
+    def log(
+        self,
+        message_type: str,
+        *,
+        __eliot_logger__: Any = None,
+        __eliot_serializer__: Any = None,
+        **fields: Any,
+    ) -> None:
+        """Log a message in the nearest action that is logged."""
+        given = (self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
+        try:
+            if not switches.on or prepare(message_type, fields):
+                say(*given)
+        except CRAMPED:
+            LATER.append((say, given))
 
     def add_success_fields(self, **fields: Any) -> None:
         """Forget them."""
@@ -120,9 +142,6 @@ class Silenced(Action):
                 self._ended_at = time.time()
                 return
         super().__exit__(exception_class, exception, tb)
-
-    def _is_over(self) -> bool:
-        return self._over
 
     def end_elsewhere(self) -> None:
         """End the stay from another context than that where it began."""

@@ -76,6 +76,7 @@ def tree(session: Session, *, fold: bool, full: bool, local_time: bool, follow: 
         renderer = Renderer(look, fold=fold)
         for task in session.tasks(settled=not follow):
             _write_tree(session, task, renderer)
+            output.flush()
     else:
         _Flow(session, look).run()
 
@@ -97,7 +98,6 @@ def _write_tree(session: Session, task: Task, renderer: Renderer) -> None:
             session.write("\n".join(lines) + "\n")
             lines.clear()
     session.write("\n".join([*lines, ""]))
-    session.output.flush()
 
 
 class _Flow:
