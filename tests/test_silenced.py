@@ -192,6 +192,7 @@ class TestActions:
         """Its method `log` logs, too."""
         with start_action("a"), start_action("quiet") as action:
             action.log("b")
+            action.log("quiet")
         start_task("quiet").log("c")
 
         assert [([1], "a"), ([2], "b"), ([3], "a"), ([1], "c")] == outline(log)
