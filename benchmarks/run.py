@@ -9,15 +9,18 @@ growth        what a message costs as the log gets longer, wider, deeper, has mo
 latency       how long one call takes, directly and in the background, on two kinds of disk
 background    what the caller pays when a thread writes
 import        what `import eliot` takes
+command       the command `eliot`: its start, its first output, its time and memory for large logs
+timeline      how soon the page of `eliot timeline` is there, and how fast it scrolls
 instructions  what the main workloads execute, by callgrind, checked against accepted counts
 off           what a message costs when no destination is left
 switches      what each switch of `eliot.configure` costs, and a call that is silenced
 
-Needs Python 3.8 or later on a POSIX system, a network at the first run, and valgrind for the
-instructions. It makes its own environments, with the Python that runs it, in `.benchmarks/`; remove
-that folder to have them made again. Tables are printed; the figures of the topics that were run
-replace theirs in the JSON file, from which `benchmarks/plot.py` makes tables and plots of the page
-docs/explanation/performance.rst. So all figures of the documentation are refreshed by
+Needs Python 3.8 or later on a POSIX system, a network at the first run, valgrind for the
+instructions, and Chromium for the timeline. It makes its own environments, with the Python that
+runs it, in `.benchmarks/`; remove that folder to have them made again. Tables are printed; the
+figures of the topics that were run replace theirs in the JSON file, from which `benchmarks/plot.py`
+makes tables and plots of the page docs/explanation/performance.rst. So all figures of the
+documentation are refreshed by
 
     python benchmarks/run.py && python benchmarks/plot.py
 
@@ -45,6 +48,7 @@ from typing import Any, Callable
 
 from bench import (
     background,
+    command,
     growth,
     importing,
     instructions,
@@ -52,6 +56,7 @@ from bench import (
     off,
     reading,
     switches,
+    timeline,
     writing,
 )
 from bench.figures import Result, text_table
@@ -64,6 +69,8 @@ TOPICS: dict[str, Callable[[Lab], Result]] = {
     "latency": latency.measure,
     "background": background.measure,
     "import": importing.measure,
+    "command": command.measure,
+    "timeline": timeline.measure,
     "instructions": instructions.measure,
     "off": off.measure,
     "switches": switches.measure,

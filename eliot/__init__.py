@@ -1,4 +1,8 @@
-"""Eliot: logging that tells you why it happened."""
+"""
+Eliot: logging that tells you why it happened.
+
+PYTEST_DONT_REWRITE: or pytest would warn programs that import Eliot before they start it.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,7 @@ from eliot._typing import Destination as _Destination
 from eliot._validation import ActionType, Field, MessageType, ValidationError, fields
 
 if _TYPE_CHECKING:
+    from eliot._console import to_console
     from eliot._files import FileDestination
     from eliot._interface import ILogger
     from eliot._status import status
@@ -135,6 +140,7 @@ __all__ = [
     "start_action",
     "start_task",
     "status",
+    "to_console",
     "to_file",
     "use_asyncio_context",
     "writeFailure",
@@ -153,6 +159,10 @@ if not _TYPE_CHECKING:
             from eliot._status import status
 
             return status
+        if name == "to_console":
+            from eliot._console import to_console
+
+            return to_console
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
 

@@ -9,6 +9,7 @@ ACTION_STATUS_FIELD = "action_status"
 EXCEPTION_FIELD = "exception"
 REASON_FIELD = "reason"
 TRACEBACK_FIELD = "traceback"
+LOG_LEVEL_FIELD = "log_level"
 
 # Those that are logged if somebody wants them.
 LOG_LEVEL_FIELD = "log_level"
@@ -58,6 +59,7 @@ NO_TEXT = "str() or repr() failed"
 FAILED_CONVERSION = "conversion failed"
 REFUSED = "refused by the default function"
 REENTERED = "cut, logged by its own conversion"
+FAILED_FUNCTION = "function of the field failed"
 
 #: Routing instructions that may ride among a message's keywords; stripped at the door.
 LOGGER_KEY = "__eliot_logger__"

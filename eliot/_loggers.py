@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, List, Optional
 
 from eliot._depth import within
 from eliot._destinations import PROCESS
@@ -25,6 +25,9 @@ class Logger:
     #: The destinations of the process; an instance may be given its own.
     _destinations = PROCESS
 
+    #: See typed messages before they are serialized, while a test wants to check them; never raise.
+    _inspectors: List[Callable[[Message, Serializer], None]] = []  # noqa: RUF012 - all share it
+
     def write(self, dictionary: Message, serializer: Optional[Serializer] = None) -> None:
         """
         Serialize a message and deliver it to the destinations.
@@ -38,6 +41,9 @@ class Logger:
         """
         message = dictionary.copy()
         if serializer is not None:
+            if self._inspectors:
+                for inspect in tuple(self._inspectors):
+                    inspect(message, serializer)
             try:
                 within(serializer.serialize, message)
             except Exception as failure:

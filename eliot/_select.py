@@ -11,13 +11,11 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Pa
 
 from eliot._entries import Entry
 from eliot._fields import VALID_STATUSES
+from eliot._levels import LEVELS
 from eliot._safe import saferepr
 from eliot.parse import Task
 
-__all__ = ["LEVELS", "Condition", "Selection", "condition", "duration", "moment"]
-
-#: What `log_level` may be, the least urgent first.
-LEVELS = ("debug", "info", "warning", "error", "critical")
+__all__ = ["Condition", "Selection", "condition", "duration", "moment"]
 
 _CONDITION = re.compile(r"\s*([^=<>~!]*[^=<>~!\s])\s*(!=|>=|<=|!~|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 
@@ -264,7 +262,8 @@ class Selection:
             if level.lower() not in LEVELS:
                 msg = f"{level!r} is no level: there are {', '.join(LEVELS)}"
                 raise ValueError(msg)
-            urgent = frozenset(LEVELS[LEVELS.index(level.lower()) :])
+            least = LEVELS[level.lower()]
+            urgent = frozenset(name for name, number in LEVELS.items() if number >= least)
             holds.append(lambda entry: (entry.log_level or "").lower() in urgent)
         if since is not None or until is not None:
             first = float("-inf") if since is None else since

@@ -155,6 +155,19 @@ class Stream:
             tree = known if isinstance(known, Tree) else Tree.told(uuid, known[0])
             yield Task(tree, len(tree.messages), uuid)
 
+    def take(self, uuid: str) -> Task | None:
+        """
+        Return a task that is not complete, as it is now, and forget it; None if there is none.
+
+        It is for whoever gives the messages, in between two of them; further ones of the task must
+        not be given.
+        """
+        known = self._opened.pop(uuid, None)
+        if known is None:
+            return None
+        tree = known if isinstance(known, Tree) else Tree.told(uuid, known[0])
+        return Task(tree, len(tree.messages), uuid)
+
     def _plainly(self, message: Any) -> Task | None:
         """Add any message; tell if it has no place in a task."""
         try:

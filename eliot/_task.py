@@ -107,13 +107,13 @@ class Task:
         message = copy_of(message_dict)
         tree = self._tree()
         if tree is None:
-            return Task(Tree.of([message]), 1)
+            return Task(Tree.of([message]), 1, message[TASK_UUID_FIELD])
         with tree.lock:
             known = self._look(tree)
             if known == len(tree.messages) and not tree.shown:
                 tree.extend(message)
                 grown = len(tree.messages)
-                return self if grown == known else Task(tree, grown)
+                return self if grown == known else Task(tree, grown, tree.uuid)
             earlier = tree.first(known)
         return Task(Tree.of(earlier), known).add(message)
 
@@ -277,6 +277,18 @@ class Task:
             return "Task()"
         state = "complete" if self.is_complete() else "incomplete"
         return f"<Task {messages[0][TASK_UUID_FIELD]!r}: {len(messages)} messages, {state}>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the tree at the end of a notebook's cell."""
+        from eliot._render import mime_bundle  # late: few look at tasks like this
+
+        return mime_bundle(self)
+
+    def __rich__(self) -> Any:
+        """Show the tree where rich prints the task."""
+        from eliot._render import rich_text  # late, as above
+
+        return rich_text(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_task, (self._messages(),)

@@ -63,22 +63,22 @@ class Node:
     )
 
     def __init__(self, parent: Node | None, number: int) -> None:
-        self.parent = parent
+        self.parent: Node | None = parent
         #: The last number of its level.
-        self.number = number
+        self.number: int = number
         self.type: str | None = None
         self.start: Packed | None = None
         self.end: Packed | None = None
         #: The last number of the level of its end.
-        self.last = 0
+        self.last: int = 0
         #: The children, messages and actions, by the last number of their level.
         self.slots: dict[int, Packed | Node] = {}
         #: Those of them that are actions, in the order in which they were found.
         self.actions: list[Node] | None = None
         #: How many of these are not complete.
-        self.unfinished = 0
+        self.unfinished: int = 0
         #: How many children make the action complete.
-        self.wanted = UNKNOWN
+        self.wanted: int = UNKNOWN
 
     def parts(self) -> Iterator[tuple[int, Packed | Node | int]]:
         """Find the children in order of level; where some are missing, how many in a row."""
@@ -137,7 +137,7 @@ class Tree:
         #: How many messages had come when the task was complete.
         self.complete_since: int | None = None
         #: Whether others look at its nodes, which must not change any more.
-        self.shown = False
+        self.shown: bool = False
         #: The action of the last message, and the level that the next one there may well have.
         self._root = self._here = Node(None, 0)
         self._next = [1]

@@ -26,15 +26,44 @@ if TYPE_CHECKING:
     from pyrsistent.typing import PMap
 
     from eliot._entries import Entry as Entry  # noqa: PLC0414 - exported, see below
+    from eliot._failures import failures as failures  # noqa: PLC0414
+    from eliot._findings import ActionProfile as ActionProfile  # noqa: PLC0414
+    from eliot._findings import Change as Change  # noqa: PLC0414
+    from eliot._findings import Event as Event  # noqa: PLC0414
+    from eliot._findings import Failure as Failure  # noqa: PLC0414
+    from eliot._findings import FailureGroup as FailureGroup  # noqa: PLC0414
+    from eliot._findings import Failures as Failures  # noqa: PLC0414
+    from eliot._findings import PathStep as PathStep  # noqa: PLC0414
+    from eliot._findings import Profile as Profile  # noqa: PLC0414
+    from eliot._findings import SlowTask as SlowTask  # noqa: PLC0414
+    from eliot._findings import Step as Step  # noqa: PLC0414
     from eliot._inputs import MessageStream, Source
     from eliot._inputs import Problem as Problem  # noqa: PLC0414
+    from eliot._profile import changes as changes  # noqa: PLC0414
+    from eliot._profile import profile as profile  # noqa: PLC0414
 
-# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read` and `read_lines` are
-# public, too.
+# As in published Eliot, to the letter; `BadLine`, `Entry`, `Problem`, `read`, `read_lines` and what
+# answers questions are public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
 # So many tasks that were completed are remembered at most.
 _MOST_RECENT = 2 * (ROOM // (TASK_ROOM + 1) + 1)
+
+#: What answers to questions are made of.
+_FINDINGS = frozenset(
+    (
+        "ActionProfile",
+        "Change",
+        "Event",
+        "Failure",
+        "FailureGroup",
+        "Failures",
+        "PathStep",
+        "Profile",
+        "SlowTask",
+        "Step",
+    )
+)
 
 #: How many problems are told one by one.
 _WARNINGS = 10
@@ -281,6 +310,18 @@ if not TYPE_CHECKING:
             from eliot._inputs import Problem
 
             late = Problem
+        elif name == "failures":
+            from eliot._failures import failures
+
+            late = failures
+        elif name in ("changes", "profile"):
+            import eliot._profile as profile_room
+
+            late = getattr(profile_room, name)
+        elif name in _FINDINGS:
+            import eliot._findings as findings_room
+
+            late = getattr(findings_room, name)
         else:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from json import JSONEncoder
 from typing import (
     Any,
     Callable,
     Dict,
-    Iterable,
-    Iterator,
-    List,
     Optional,
     Sequence,
     Tuple,
@@ -26,23 +24,22 @@ from typing import (
 from unittest import SkipTest, TestCase
 
 import eliot._output as _output
-from eliot._fields import (
-    ACTION_STATUS_FIELD,
-    ACTION_TYPE_FIELD,
-    FAILED_STATUS,
-    MESSAGE_TYPE_FIELD,
-    STARTED_STATUS,
-    SUCCEEDED_STATUS,
-    TASK_LEVEL_FIELD,
-    TASK_UUID_FIELD,
+from eliot._captured import CapturedLogs
+from eliot._logged import (
+    COMPLETED_STATUSES,
+    LoggedAction,
+    LoggedMessage,
+    issuperset,
+    name_of,
 )
 from eliot._memory import MemoryLogger
-from eliot._typing import JSONDefault, LoggerLike, Message
+from eliot._typing import JSONDefault, LoggerLike, Message, Serializer
 from eliot._validation import ActionType, MessageType
 from eliot.json import EliotJSONEncoder, default_function, json_default
 
 __all__ = [
     "COMPLETED_STATUSES",
+    "CapturedLogs",
     "EliotJSONEncoder",
     "LoggedAction",
     "LoggedMessage",
@@ -61,8 +58,6 @@ __all__ = [
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-COMPLETED_STATUSES = (FAILED_STATUS, SUCCEEDED_STATUS)
-
 
 class UnflushedTracebacks(Exception):
     """
@@ -70,198 +65,6 @@ class UnflushedTracebacks(Exception):
 
     A test that expects them calls `MemoryLogger.flush_tracebacks`.
     """
-
-
-def _name_of(named: Union[str, MessageType, ActionType]) -> str:
-    if isinstance(named, MessageType):
-        return named.message_type
-    return named.action_type if isinstance(named, ActionType) else named
-
-
-def issuperset(a: Dict[Any, Any], b: Dict[Any, Any]) -> bool:
-    """
-    Find out whether all items of one dictionary are in another.
-
-    >>> issuperset({"x": 1, "y": 2}, {"x": 1})
-    True
-    """
-    return all(item in a.items() for item in b.items())
-
-
-@dataclass(frozen=True)
-class LoggedMessage:
-    """
-    A message that was logged.
-
-    Attributes:
-        message: Its fields.
-
-    >>> LoggedMessage.of_type([{"message_type": "hello", "name": "world"}], "hello")
-    [LoggedMessage(message={'message_type': 'hello', 'name': 'world'})]
-    """
-
-    message: Message
-
-    @classmethod
-    def of_type(
-        cls, messages: Iterable[Message], messageType: Union[str, MessageType]
-    ) -> List[LoggedMessage]:
-        """
-        Find all messages of a type, in the order of the log.
-
-        Args:
-            messages: Those of a `MemoryLogger`.
-            messageType: The type, or its name.
-        """
-        name = _name_of(messageType)
-        return [cls(message) for message in messages if message.get(MESSAGE_TYPE_FIELD) == name]
-
-    ofType = of_type
-
-
-@dataclass(frozen=True)
-class LoggedAction:
-    """
-    An action that was logged, with all that happened in it.
-
-    Attributes:
-        startMessage: The fields of its start message.
-        endMessage: The fields of its end message.
-        children: The messages and actions in it, in the order of the log.
-
-    >>> from eliot import start_action
-    >>> logger = MemoryLogger()
-    >>> with start_action(logger, "outer") as action:
-    ...     action.log("hello")
-    >>> [outer] = LoggedAction.of_type(logger.messages, "outer")
-    >>> outer.type_tree()
-    {'outer': ['hello']}
-    """
-
-    startMessage: Message
-    endMessage: Message
-    children: List[Union[LoggedMessage, LoggedAction]]
-
-    @property
-    def start_message(self) -> Message:
-        """The fields of its start message."""
-        return self.startMessage
-
-    @property
-    def end_message(self) -> Message:
-        """The fields of its end message."""
-        return self.endMessage
-
-    @classmethod
-    def from_messages(
-        cls, uuid: str, level: Sequence[int], messages: Iterable[Message]
-    ) -> LoggedAction:
-        """
-        Collect an action from a log.
-
-        Args:
-            uuid: Its task.
-            level: The level of its start message.
-            messages: Those of a `MemoryLogger`.
-
-        Raises:
-            ValueError: If the action, or one in it, has not started or has not ended.
-        """
-        return cls._from_index(_Index(messages), (uuid, *level[:-1]))
-
-    fromMessages = from_messages
-
-    @classmethod
-    def of_type(
-        cls, messages: Iterable[Message], actionType: Union[str, ActionType]
-    ) -> List[LoggedAction]:
-        """
-        Find all actions of a type, in the order in which they started.
-
-        Args:
-            messages: Those of a `MemoryLogger`.
-            actionType: The type, or its name.
-
-        Raises:
-            ValueError: If one of them, or an action in one of them, has not ended.
-        """
-        name = _name_of(actionType)
-        index = _Index(messages)
-        return [
-            cls._from_index(index, key)
-            for key, start in index.starts.items()
-            if start[ACTION_TYPE_FIELD] == name
-        ]
-
-    ofType = of_type
-
-    @classmethod
-    def _from_index(cls, index: _Index, key: _Key) -> LoggedAction:
-        start = index.starts.get(key)
-        if start is None:
-            msg = "Missing start message"
-            raise ValueError(msg)
-        end = index.ends.get(key)
-        if end is None:
-            msg = f"Missing end message of type {start[ACTION_TYPE_FIELD]}"
-            raise ValueError(msg)
-        children: List[Union[LoggedMessage, LoggedAction]] = [
-            cls._from_index(index, child) if isinstance(child, tuple) else LoggedMessage(child)
-            for child in index.children.get(key, ())
-        ]
-        return cls(start, end, children)
-
-    def descendants(self) -> Iterator[Union[LoggedMessage, LoggedAction]]:
-        """Yield all that happened in the action, parents before children."""
-        for child in self.children:
-            yield child
-            if isinstance(child, LoggedAction):
-                yield from child.descendants()
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the action ended without an exception."""
-        return bool(self.endMessage[ACTION_STATUS_FIELD] == SUCCEEDED_STATUS)
-
-    def type_tree(self) -> Dict[str, List[Any]]:
-        """
-        Reduce the action to its type and the types of what happened in it.
-
-        Returns:
-            A dictionary of one item, from the type of the action to a list of message types and of
-            such dictionaries.
-        """
-        return {
-            self.startMessage[ACTION_TYPE_FIELD]: [
-                child.type_tree()
-                if isinstance(child, LoggedAction)
-                else child.message.get(MESSAGE_TYPE_FIELD, "")
-                for child in self.children
-            ]
-        }
-
-
-#: An action of a log: its task uuid and its own level.
-_Key = Tuple[Any, ...]
-
-
-class _Index:
-    """The starts and ends of all actions of a log, and what is directly in each."""
-
-    def __init__(self, messages: Iterable[Message]) -> None:
-        self.starts: Dict[_Key, Message] = {}
-        self.ends: Dict[_Key, Message] = {}
-        self.children: Dict[_Key, List[Union[Message, _Key]]] = {}
-        for message in messages:
-            key = (message.get(TASK_UUID_FIELD), *message.get(TASK_LEVEL_FIELD, ())[:-1])
-            status = message.get(ACTION_STATUS_FIELD) if ACTION_TYPE_FIELD in message else None
-            if status == STARTED_STATUS:
-                self.starts[key] = message
-                self.children.setdefault(key[:-1], []).append(key)
-            elif status in COMPLETED_STATUSES:
-                self.ends[key] = message
-            else:
-                self.children.setdefault(key, []).append(message)
 
 
 def check_for_errors(logger: MemoryLogger) -> None:
@@ -305,29 +108,36 @@ def validate_logging(
     **assertionKwargs: Any,
 ) -> Callable[[_F], _F]:
     """
-    Give a test method a `MemoryLogger`, and check at its end what was logged to it.
+    Give a test a `MemoryLogger`, and check at its end what was logged to it.
 
-    The method of a `unittest.TestCase`, which may be `async def`, gets the logger as keyword
-    argument `logger`. The test fails if it leaves tracebacks behind, or messages that are invalid
-    or that JSON cannot represent; that holds for a test that is skipped half-way, too.
+    The test gets the logger as keyword argument `logger`. It may be a method of a
+    `unittest.TestCase` or any other function, for pytest, and `async def`. It fails if it leaves
+    tracebacks behind, or messages that are invalid or that JSON cannot represent.
+
+    For a method of a test case the checks are clean-ups; they also run if it fails or is skipped
+    half-way. Another function is only checked if it returns.
+
+    A test may have several of these decorators, and of `capture_logging`: they share one logger.
 
     Args:
         assertion: Called after the test with the test case, the logger and the other arguments; not
-            if the test was skipped. `None` for no more than the checks.
+            if the test was skipped. A function that is no method of a test case is lent one.
+            `None` for no more than the checks.
         assertionArgs: Passed on to it.
         encoder_: Deprecated; a `json.JSONEncoder` class for the check.
         json_default_: Converts values that JSON lacks, for the check.
         assertionKwargs: Passed on to the assertion.
 
-    >>> class MyTest(TestCase):
-    ...     @validate_logging(assertHasMessage, "hello")
-    ...     def test_hello(self, logger):
-    ...         logger.write({"message_type": "hello"})
-    >>> MyTest("test_hello").run().wasSuccessful()
-    True
+    >>> @validate_logging(assertHasMessage, "hello")
+    ... def test_hello(logger):
+    ...     logger.write({"message_type": "hello"})
+    >>> test_hello()
+
+    .. versionchanged:: 2.0
+        Added *json_default_*; accepts functions, `async def`, and to be stacked.
     """
     default = _default_of(encoder_, json_default_)
-    return _decorator(_Checks(assertion, assertionArgs, assertionKwargs, default), capture=False)
+    return _decorator(_Checks(assertion, assertionArgs, assertionKwargs, default))
 
 
 validateLogging = validate_logging
@@ -338,19 +148,23 @@ def capture_logging(
     *assertionArgs: Any,
     encoder_: Type[JSONEncoder] = EliotJSONEncoder,
     json_default_: JSONDefault = json_default,
+    tee_: bool = False,
     **assertionKwargs: Any,
 ) -> Callable[[_F], _F]:
     """
-    Capture all that a test method logs, and check it at its end.
+    Capture all that a test logs, and check it at its end.
 
     Like `validate_logging`, and the logger is the default logger while the test runs.
 
     Args:
         assertion: Called after the test with the test case, the logger and the other arguments; not
-            if the test was skipped. `None` for no more than the checks.
+            if the test was skipped. A function that is no method of a test case is lent one.
+            `None` for no more than the checks.
         assertionArgs: Passed on to it.
         encoder_: Deprecated; a `json.JSONEncoder` class for the check.
         json_default_: Converts values that JSON lacks, for the check.
+        tee_: Whether what is captured goes to the previous default logger, too, and with that to
+            the real destinations.
         assertionKwargs: Passed on to the assertion.
 
     >>> from eliot import log_message
@@ -360,9 +174,13 @@ def capture_logging(
     ...         log_message("hello", name="world")
     >>> MyTest("test_hello").run().wasSuccessful()
     True
+
+    .. versionchanged:: 2.0
+        Added *json_default_* and *tee_*; accepts functions, `async def`, and to be stacked.
     """
     default = _default_of(encoder_, json_default_)
-    return _decorator(_Checks(assertion, assertionArgs, assertionKwargs, default), capture=True)
+    checks = _Checks(assertion, assertionArgs, assertionKwargs, default, capture=True, tee=tee_)
+    return _decorator(checks)
 
 
 def _default_of(encoder: Type[JSONEncoder], default: JSONDefault) -> JSONDefault:
@@ -373,31 +191,79 @@ def _default_of(encoder: Type[JSONEncoder], default: JSONDefault) -> JSONDefault
 
 @dataclass(frozen=True)
 class _Checks:
-    """What a decorator was told to check."""
+    """What a decorator was told to do."""
 
     assertion: Optional[Callable[..., Any]]
     args: Tuple[Any, ...]
     kwargs: Dict[str, Any]
     json_default: JSONDefault
+    capture: bool = False
+    tee: bool = False
+
+
+class _TestLogger(MemoryLogger):
+    """A logger that may pass on what it gets, and that the decorators of one test share."""
+
+    #: Whether the next decorator of the test is to take it.
+    offered = False
+    #: The default logger in whose place it is.
+    previous: Optional[LoggerLike] = None
+    #: Gets everything, too.
+    onward: Optional[LoggerLike] = None
+
+    def write(self, dictionary: Message, serializer: Optional[Serializer] = None) -> None:
+        """Store a message, and perhaps pass it on."""
+        super().write(dictionary, serializer)
+        if self.onward is not None:
+            self.onward.write(dictionary, serializer)
+
+
+class _LentTestCase(TestCase):
+    """Makes assertions for a test that is no method of a test case."""
+
+    def __init__(self, cleanups: ExitStack) -> None:
+        super().__init__()
+        self._cleanups_of_test = cleanups
+
+    def addCleanup(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        self._cleanups_of_test.callback(function, *args, **kwargs)
 
 
 class _Capture:
-    """One run of a decorated test: registers its checks, and notices if it is skipped."""
+    """One run of a decorated test: registers its checks, and notices how it ends."""
 
-    def __init__(self, test: TestCase, checks: _Checks, *, capture: bool) -> None:
-        self._test = test
+    def __init__(self, checks: _Checks, args: Sequence[Any], given: Any, *, offer: bool) -> None:
         self._checks = checks
-        self._skipped = False
-        self.logger = MemoryLogger(json_default=checks.json_default)
+        self._skipped = self._abandoned = False
+        # Stays empty if there is a real test case.
+        self._cleanups = ExitStack()
+        self._lends = not (args and hasattr(args[0], "addCleanup"))
+        self._test: Any = _LentTestCase(self._cleanups) if self._lends else args[0]
         # Clean-ups run in reverse: restore the logger, call the assertion, look for errors.
-        test.addCleanup(check_for_errors, self.logger)
-        test.addCleanup(self._call_assertion)
-        if capture:
-            test.addCleanup(swap_logger, swap_logger(self.logger))
+        if isinstance(given, _TestLogger) and given.offered:
+            self.logger = given
+            if checks.json_default is not json_default:
+                given._json_default = checks.json_default
+        else:
+            self.logger = _TestLogger(json_default=checks.json_default)
+            self._test.addCleanup(self._check_for_errors)
+        self.logger.offered = offer
+        self._test.addCleanup(self._call_assertion)
+        if checks.capture:
+            previous = swap_logger(self.logger)
+            self._test.addCleanup(swap_logger, previous)
+            if previous is not self.logger:
+                self.logger.previous = previous
+            if checks.tee:
+                self.logger.onward = self.logger.previous
+
+    def _check_for_errors(self) -> None:
+        if not self._abandoned:
+            check_for_errors(self.logger)
 
     def _call_assertion(self) -> None:
         checks = self._checks
-        if checks.assertion is not None and not self._skipped:
+        if checks.assertion is not None and not self._skipped and not self._abandoned:
             checks.assertion(self._test, self.logger, *checks.args, **checks.kwargs)
 
     def __enter__(self) -> MemoryLogger:
@@ -405,21 +271,34 @@ class _Capture:
 
     def __exit__(self, _: object, exception: object, __: object) -> None:
         self._skipped = isinstance(exception, SkipTest)
+        # There is nobody to collect more than one error.
+        self._abandoned = self._lends and exception is not None
+        self._cleanups.close()
 
 
-def _decorator(checks: _Checks, *, capture: bool) -> Callable[[_F], _F]:
+def _decorator(checks: _Checks) -> Callable[[_F], _F]:
     def decorate(function: Any) -> Any:
-        @wraps(function)
-        def call(self: TestCase, *args: Any, **kwargs: Any) -> Any:
-            with _Capture(self, checks, capture=capture) as kwargs["logger"]:
-                return function(self, *args, **kwargs)
+        # Copied by functools.wraps, so other decorators may be in between.
+        offer = hasattr(function, "_eliot_captures")
 
         @wraps(function)
-        async def await_call(self: TestCase, *args: Any, **kwargs: Any) -> Any:
-            with _Capture(self, checks, capture=capture) as kwargs["logger"]:
-                return await function(self, *args, **kwargs)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with _Capture(checks, args, kwargs.get("logger"), offer=offer) as kwargs["logger"]:
+                return function(*args, **kwargs)
 
-        return await_call if iscoroutinefunction(function) else call
+        @wraps(function)
+        async def await_call(*args: Any, **kwargs: Any) -> Any:
+            with _Capture(checks, args, kwargs.get("logger"), offer=offer) as kwargs["logger"]:
+                return await function(*args, **kwargs)
+
+        decorated: Any = await_call if iscoroutinefunction(function) else call
+        decorated._eliot_captures = True
+        with suppress(TypeError, ValueError):  # it has none
+            # pytest would take a parameter for the name of a fixture.
+            own = signature(function)
+            rest = [each for name, each in own.parameters.items() if name != "logger"]
+            decorated.__signature__ = own.replace(parameters=rest)
+        return decorated
 
     return decorate
 
@@ -455,7 +334,7 @@ def assertHasMessage(
         The first message of the type.
     """
     messages = LoggedMessage.of_type(logger.messages, messageType)
-    testCase.assertTrue(messages, f"No messages of type {_name_of(messageType)}")
+    testCase.assertTrue(messages, f"No messages of type {name_of(messageType)}")
     assertContainsFields(testCase, messages[0].message, fields or {})
     return messages[0]
 
@@ -483,7 +362,7 @@ def assertHasAction(
         The first action of the type.
     """
     actions = LoggedAction.of_type(logger.messages, actionType)
-    testCase.assertTrue(actions, f"No actions of type {_name_of(actionType)}")
+    testCase.assertTrue(actions, f"No actions of type {name_of(actionType)}")
     action = actions[0]
     testCase.assertEqual(action.succeeded, succeeded)
     assertContainsFields(testCase, action.startMessage, startFields or {})

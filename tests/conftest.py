@@ -15,7 +15,7 @@ from eliot._loggers import Logger
 from eliot._sink import _FAILING
 from eliot._switches import Switches, switches
 
-#: Where tox says so, what takes long is left out: very large values, and most examples.
+#: Where tox says so, what takes long is left out: very large values, the browser, most examples.
 LIGHTLY = os.environ.get("ELIOT_TEST_LIGHTLY") == "yes"
 
 # Slow machines and interpreters are no failures.
@@ -33,7 +33,7 @@ _MANY = int(os.environ.get("ELIOT_TEST_VALUES", "200"))
 settings.register_profile("many", settings.get_profile("unhurried"), max_examples=_MANY)
 
 collect_ignore = [
-    *(["test_benchmarks.py"] if LIGHTLY else []),
+    *(["test_benchmarks.py", "cli/test_timeline_page.py"] if LIGHTLY else []),
     *(["faults"] if os.environ.get("ELIOT_TEST_FAULTS") == "no" else []),
 ]
 

@@ -25,11 +25,19 @@ LATE = {"eliot._files", "eliot._interface", "eliot._writer"}
 
 #: Opened at first use by the shop window and the old door, for it needs pyrsistent.
 OPENED_LATE = {
-    "__init__": LATE | {"eliot._status"},
+    "__init__": LATE | {"eliot._console", "eliot._status"},
     "_output": LATE,
     "json": {"eliot._json_encoder"},
-    "parse": {"eliot._entries", "eliot._inputs"},
-    "_task": {"eliot._entries"},
+    "parse": {
+        "eliot._entries",
+        "eliot._failures",
+        "eliot._findings",
+        "eliot._inputs",
+        "eliot._profile",
+    },
+    "_task": {"eliot._entries", "eliot._render"},
+    # Sessions that use neither the fixture nor the option are not to wait for these.
+    "pytest_plugin": {"eliot._captured", "eliot._session_log"},
 }
 
 #: Optional packages, by room; the room may be missing with them.
@@ -45,7 +53,8 @@ OPTIONAL = {
 NOT_LOADED = (
     "cffi dask numpy pandas polars pydantic trio twisted "
     "dataclasses inspect orjson pyrsistent uuid zope.interface "
-    "eliot._entries eliot._follow eliot._inputs eliot._select eliot._summary eliot.cli"
+    "eliot._entries eliot._follow eliot._inputs eliot._select eliot._summary eliot.cli "
+    "eliot._console eliot._draw eliot._events eliot._look eliot._render"
 )
 
 
@@ -149,8 +158,8 @@ class TestShopWindow:
             eliot_friendly_generator_function fields is_enabled log_call log_message
             preserve_context
             register_exception_extractor register_json_encoder removeDestination remove_destination
-            startAction startTask start_action start_task status to_file use_asyncio_context
-            writeFailure writeTraceback write_failure write_traceback
+            startAction startTask start_action start_task status to_console to_file
+            use_asyncio_context writeFailure writeTraceback write_failure write_traceback
         """
 
         assert set(expected.split()) == set(eliot.__all__)
@@ -208,5 +217,5 @@ class TestReadme:
             program, check=True, stdout=subprocess.PIPE, text=True
         ).stdout.split("\0")[:-1]
 
-        assert "eliot-prettyprint" in demonstration
+        assert "eliot tree" in demonstration
         assert "tox run-parallel" in tests

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -271,7 +272,15 @@ class TestWorkers:
         assert LINES[workload] == len(log.read_bytes().splitlines())
 
     @pytest.mark.parametrize(
-        ("shape", "messages"), [("flat", 30), ("wide", 10_000), ("deep-12", 48)]
+        ("shape", "messages"),
+        [
+            ("flat", 30),
+            ("wide", 10_000),
+            ("deep-12", 48),
+            ("one", 25),
+            ("parts", 26),
+            ("busy", 102),
+        ],
     )
     def test_logs(self, shape: str, messages: int, tmp_path: Path) -> None:
         """The logs consist of complete tasks, no fewer messages than were asked for."""
@@ -281,6 +290,30 @@ class TestWorkers:
 
         assert messages == len(lines)
         assert all(task.is_complete() for task in Parser.parse_stream(map(json.loads, lines)))
+
+    def test_command(self, tmp_path: Path) -> None:
+        """A command is run to its end, and one that fails is not measured."""
+        report = work("command", sys.executable, "-c", "print('x' * 100_000)")
+        failed = subprocess.run(
+            [sys.executable, str(WORKERS / "command.py"), sys.executable, "-c", "exit(3)"],
+            check=False,
+        )
+
+        assert 0 < report["first"] <= report["seconds"]
+        assert report["megabytes"] > 1
+        assert 3 == failed.returncode
+
+    def test_timeline(self, tmp_path: Path) -> None:
+        """The page is drawn, and again for each place that is looked at."""
+        chromium = shutil.which("chromium") or pytest.skip("there is no Chromium")
+        log, page = tmp_path / "busy.log", tmp_path / "busy.html"
+        work("logs", "busy", 25, log)
+        command = [sys.executable, "-m", "eliot.cli", "timeline", str(log), "-o", str(page)]
+        subprocess.run(command, check=True)
+        report = work("timeline", page, chromium)
+
+        assert 0 < report["drawn"] < report["ready"]
+        assert 21 == len(report["drawings"])
 
     @pytest.mark.parametrize("way", ["decode", "parse", "parse_lines", "pretty", "compact"])
     def test_reading(self, way: str, tmp_path: Path) -> None:

@@ -35,11 +35,22 @@ BLOCK = re.compile(r"^( *)\.\. code-block:: *(\S+)\n((?:\s*\n|\1 +.*\n)+)", re.M
 VOLATILE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # task_uuid
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"  # time
+    r"|^[0-9a-f]{8}(?= +\d\d:\d\d:\d\d)"  # the beginning of one
+    r"|\d\d:\d\d:\d\d\.\d{3}"  # time of day
     r'|(?<="timestamp":)\d+(\.\d+)?'
     r"|(?<=, line )\d+"  # in tracebacks
     r"|(?<=in )\d+\.\d+s"  # duration of a test run
     r"|(?<=duration=)[\d.e-]+"  # duration of an action
+    r"| *\b\d+(\.\d+)? (ms|s|µs)\b"  # duration
+    r"| *<?\b\d+ %"  # share
+    r"|\b[0-9a-f]{8}$"  # beginning of a task_uuid
+    r"|(?<=\S) {2,}(?=\S)"  # width of columns
+    r'|(?<=File ").*?(?=shown\.py")',
+    re.MULTILINE,
 )
+
+#: What eliot.to_console() shows, which is no trouble.
+CONSOLE = re.compile(r"^[0-9a-f]{8} \d\d:\d\d:\d\d\.\d{3}  .*\n", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -64,7 +75,8 @@ def output(*command: str, folder: Path) -> str:
         command,
         check=False,
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        # Not everybody has pytest-asyncio, some versions of which have something to say first.
+        env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": "-p no:asyncio"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -90,7 +102,7 @@ class Reader:
             [sys.executable, "shown.py"], check=False, cwd=folder, stderr=subprocess.PIPE
         )
 
-        assert (0, "") == (result.returncode, result.stderr.decode())
+        assert (0, "") == (result.returncode, CONSOLE.sub("", result.stderr.decode()))
 
         return folder
 

@@ -206,13 +206,12 @@ class TestMain:
 
     def test_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """An error ends the program with a traceback in which the log's text is escaped."""
-        monkeypatch.delitem(sys.modules, "eliot.filter")
         monkeypatch.setattr(sys, "argv", ["filter", "getattr(J, J)"])
         monkeypatch.setattr(sys, "stdin", StringIO('"\\u001b[31m"'))
         errors = StringIO()
         monkeypatch.setattr(sys, "stderr", errors)
         with pytest.raises(SystemExit) as status:
-            runpy.run_module("eliot.filter", run_name="__main__")
+            runpy.run_path(eliot.filter.__file__, run_name="__main__")
         lines = errors.getvalue().splitlines()
 
         assert 1 == status.value.code
@@ -221,13 +220,12 @@ class TestMain:
 
     def test_as_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is the same program in this process."""
-        monkeypatch.delitem(sys.modules, "eliot.filter")
         monkeypatch.setattr(sys, "argv", ["filter", "J + 1"])
         monkeypatch.setattr(sys, "stdin", StringIO("1\n"))
         output = StringIO()
         monkeypatch.setattr(sys, "stdout", output)
         with pytest.raises(SystemExit) as status:
-            runpy.run_module("eliot.filter", run_name="__main__")
+            runpy.run_path(eliot.filter.__file__, run_name="__main__")
 
         assert 0 == status.value.code
         assert "2\n" == output.getvalue()

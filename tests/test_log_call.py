@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import gc
 import inspect
 import pickle
+import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal, getcontext, localcontext
 from functools import partial, wraps
 from typing import (
@@ -62,6 +65,18 @@ def arguments(message: Dict[str, Any]) -> Dict[str, Any]:
 def at_module_level(a: int, b: int = 2) -> int:
     """Add two numbers."""
     return a + b
+
+
+@log_call
+async def at_module_level_async(a: int) -> int:
+    """Return what it gets."""
+    return a
+
+
+@log_call
+def generator_at_module_level(a: int) -> Iterator[int]:
+    """Yield what it gets."""
+    yield a
 
 
 def plain(a: Any, b: Any = 2, *args: Any, c: Any, d: Any = 4, **kw: Any) -> Any:
@@ -272,6 +287,28 @@ class TestCall:
             ([3], "outer", "succeeded"),
         ] == outline(log)
 
+    def test_can_add_to_its_action(self, log: Messages) -> None:
+        """What is added to the current action inside comes with the result."""
+
+        @log_call
+        def f() -> int:
+            action = current_action()
+            assert action is not None
+            action.add_success_fields(size=2)
+            return 1
+
+        f()
+
+        assert {"size": 2, "result": 1} == arguments(log[1])
+
+    def test_in_a_place_that_is_visited(self, log: Messages) -> None:
+        """An action that is current for a block has the calls in there."""
+        action = start_action(action_type="outer")
+        with action.context():
+            log_call(lambda: None)()
+
+        assert [[1], [2, 1], [2, 2]] == [message["task_level"] for message in log]
+
     def test_fails(self, log: Messages) -> None:
         """An exception fails the action, and goes on."""
         with pytest.raises(ZeroDivisionError):
@@ -419,9 +456,8 @@ class TestMethods:
         assert (1, 1) == (Counter.outside_static(1), counter.outside_static(1))
         assert Counter is Counter.outside_of_class(1)
         assert [
-            *({"x": 1}, {"x": 1}, {"x": 1}, {"cls": Counter, "x": 1}),
-            *({"x": 1}, {"x": 1}, {"cls": Counter, "x": 1}),
-        ] == [arguments(message) for message in log[::2]]
+            {"x": 1},
+        ] * 7 == [arguments(message) for message in log[::2]]
 
 
 def run(awaitable: Awaitable[Any]) -> Any:
@@ -864,3 +900,484 @@ class TestAsyncGeneratorFunctions:
 
         assert [1] == run(main())
         assert {} == arguments(log[0])
+
+
+# --- Every kind of callable, and what holds for all of them ---------------------------------------
+
+#: Decorates, as `log_call` does.
+Decorate = Callable[[Any], Any]
+
+
+def work(x: int, y: int = 2) -> int:
+    """Do the work of all kinds of callables."""
+    log_message("inside")
+    if x < 0:
+        raise ValueError(x)
+    return x + y
+
+
+def of_function(decorate: Decorate) -> Any:
+    """Make a function."""
+
+    @decorate
+    def logged(x: int, y: int = 2) -> int:
+        """Work."""
+        return work(x, y)
+
+    return logged
+
+
+def of_coroutine_function(decorate: Decorate) -> Any:
+    """Make an `async def` function."""
+
+    @decorate
+    async def logged(x: int, y: int = 2) -> int:
+        """Work."""
+        await asyncio.sleep(0)
+        return work(x, y)
+
+    return logged
+
+
+def of_old_coroutine_function(decorate: Decorate) -> Any:
+    """Make a coroutine function out of a generator function."""
+
+    @decorate
+    @types.coroutine
+    def logged(x: int, y: int = 2) -> Generator[Any, Any, int]:
+        """Work."""
+        yield from asyncio.sleep(0).__await__()
+        return work(x, y)
+
+    return logged
+
+
+def of_generator_function(decorate: Decorate) -> Any:
+    """Make a generator function."""
+
+    @decorate
+    def logged(x: int, y: int = 2) -> Generator[int, None, int]:
+        """Work."""
+        yield 1
+        return work(x, y)
+
+    return logged
+
+
+def of_async_generator_function(decorate: Decorate) -> Any:
+    """Make an asynchronous generator function."""
+
+    @decorate
+    async def logged(x: int, y: int = 2) -> AsyncGenerator[int, None]:
+        """Work."""
+        await asyncio.sleep(0)
+        yield work(x, y)
+
+    return logged
+
+
+def of_method(decorate: Decorate) -> Any:
+    """Make a method."""
+
+    class Worker:
+        @decorate
+        def logged(self, x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker().logged
+
+
+def of_coroutine_method(decorate: Decorate) -> Any:
+    """Make an `async def` method."""
+
+    class Worker:
+        @decorate
+        async def logged(self, x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker().logged
+
+
+def of_class_method(decorate: Decorate) -> Any:
+    """Make a class method, decorated inside."""
+
+    class Worker:
+        @classmethod
+        @decorate
+        def logged(cls, x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker.logged
+
+
+def of_class_method_outside(decorate: Decorate) -> Any:
+    """Make a class method, decorated outside."""
+
+    class Worker:
+        @decorate
+        @classmethod
+        def logged(cls, x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker().logged
+
+
+def of_static_method(decorate: Decorate) -> Any:
+    """Make a static method, decorated inside."""
+
+    class Worker:
+        @staticmethod
+        @decorate
+        def logged(x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker().logged
+
+
+def of_static_method_outside(decorate: Decorate) -> Any:
+    """Make a static method that is a generator function, decorated outside."""
+
+    class Worker:
+        @decorate
+        @staticmethod
+        def logged(x: int, y: int = 2) -> Generator[int, None, int]:
+            """Work."""
+            yield 1
+            return work(x, y)
+
+    return Worker.logged
+
+
+def of_call(decorate: Decorate) -> Any:
+    """Make an object of a class whose `__call__` is decorated."""
+
+    class Worker:
+        @decorate
+        def __call__(self, x: int, y: int = 2) -> int:
+            """Work."""
+            return work(x, y)
+
+    return Worker()
+
+
+def of_instance(decorate: Decorate) -> Any:
+    """Make an object that can be called, and decorate that."""
+
+    class Worker:
+        """Work."""
+
+        def __call__(self, x: int, y: int = 2) -> int:
+            return work(x, y)
+
+    return decorate(Worker())
+
+
+def of_coroutine_instance(decorate: Decorate) -> Any:
+    """Make an object that can be called and awaited, and decorate that."""
+
+    class Worker:
+        """Work."""
+
+        async def __call__(self, x: int, y: int = 2) -> int:
+            return work(x, y)
+
+    return decorate(Worker())
+
+
+def of_partial(decorate: Decorate) -> Any:
+    """Make a function with some of its arguments."""
+
+    def worker(z: int, x: int, y: int) -> int:
+        """Work."""
+        return work(x, y)
+
+    return decorate(partial(worker, 0, y=2))
+
+
+def of_coroutine_partial(decorate: Decorate) -> Any:
+    """Make an `async def` function with some of its arguments."""
+
+    async def worker(z: int, x: int, y: int) -> int:
+        """Work."""
+        return work(x, y)
+
+    return decorate(partial(partial(worker, 0), y=2))
+
+
+def of_generator_partial(decorate: Decorate) -> Any:
+    """Make a generator function with some of its arguments."""
+
+    def worker(z: int, x: int, y: int) -> Generator[int, None, int]:
+        """Work."""
+        yield 1
+        return work(x, y)
+
+    return decorate(partial(worker, 0, y=2))
+
+
+def of_lambda(decorate: Decorate) -> Any:
+    """Make a function without a name."""
+    logged = decorate(lambda x, y=2: work(x, y))
+    logged.__doc__ = "Work."
+    return logged
+
+
+def exhaust(generator: Generator[Any, Any, Any]) -> Any:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as stop:
+            return stop.value
+
+
+def exhaust_async(generator: AsyncGenerator[Any, Any]) -> Any:
+    """Return the last of what an asynchronous generator yields."""
+
+    async def last() -> Any:
+        return [item async for item in generator][-1]
+
+    return asyncio.run(last())
+
+
+def returned(value: Any) -> Any:
+    """Return what a function returns."""
+    return value
+
+
+#: From each kind to how its work is done.
+KINDS: Dict[Callable[[Decorate], Any], Callable[[Any], Any]] = {
+    of_function: returned,
+    of_lambda: returned,
+    of_coroutine_function: run,
+    of_old_coroutine_function: run,
+    of_generator_function: exhaust,
+    of_async_generator_function: exhaust_async,
+    of_method: returned,
+    of_coroutine_method: run,
+    of_class_method: returned,
+    of_class_method_outside: returned,
+    of_static_method: returned,
+    of_static_method_outside: exhaust,
+    of_call: returned,
+    of_instance: returned,
+    of_coroutine_instance: run,
+    of_partial: returned,
+    of_coroutine_partial: run,
+    of_generator_partial: exhaust,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__[3:])
+class TestAllKinds:
+    """What holds for everything that can be decorated."""
+
+    def test_lasts_as_long_as_the_work(self, log: Messages, kind: Any) -> None:
+        """The action is in the current one, and around all that the work logs."""
+        with start_action(action_type="outer") as outer:
+            assert 3 == KINDS[kind](kind(log_call)(1))
+
+            assert outer is current_action()
+
+        assert [([2, 1], "started"), ([2, 2], None), ([2, 3], "succeeded")] == [
+            (message["task_level"], message.get("action_status")) for message in log[1:-1]
+        ]
+        assert "inside" == log[2]["message_type"]
+
+    def test_arguments_and_result(self, log: Messages, kind: Any) -> None:
+        """Arguments are logged, defaults too, but no object or class; so is what is returned."""
+        KINDS[kind](kind(log_call)(1))
+        KINDS[kind](kind(log_call)(x=1, y=2))
+
+        assert {"x": 1, "y": 2} == arguments(log[0]) == arguments(log[3])
+        expected = {} if kind is of_async_generator_function else {"result": 3}
+        assert expected == arguments(log[2]) == arguments(log[5])
+
+    def test_fails(self, log: Messages, kind: Any) -> None:
+        """What the work raises fails the action, and goes on."""
+        with pytest.raises(ValueError, match="-1"):
+            KINDS[kind](kind(log_call)(-1))
+
+        assert ["started", None, "failed"] == [each.get("action_status") for each in log]
+        assert "-1" == log[2]["reason"]
+        assert current_action() is None
+
+    def test_wrong_call(self, log: Messages, kind: Any) -> None:
+        """A wrong call raises the error of what is decorated, and logs nothing."""
+        with pytest.raises(TypeError) as expected:
+            KINDS[kind](kind(returned)())
+        with pytest.raises(TypeError) as caught:
+            KINDS[kind](kind(log_call)())
+
+        assert (str(expected.value), []) == (str(caught.value), log)
+
+    def test_options(self, log: Messages, kind: Any) -> None:
+        """All options work."""
+        decorate = log_call(
+            action_type="typed",
+            exclude_args=["y"],
+            include_result=False,
+            fields={"double": lambda args: 2 * args["x"], "host": "web1"},
+            level="debug",
+            new_task=True,
+        )
+        with start_action(action_type="outer"):
+            KINDS[kind](kind(decorate)(1))
+
+        assert ([1], "typed") == (log[1]["task_level"], log[1]["action_type"])
+        assert {"x": 1, "double": 2, "host": "web1", "log_level": "debug"} == arguments(log[1])
+        assert {} == arguments(log[3])
+
+    def test_chosen_arguments(self, log: Messages, kind: Any) -> None:
+        """Arguments can be chosen, and a wrong choice is an error at once."""
+        KINDS[kind](kind(log_call(include_args=["y"]))(1))
+
+        assert {"y": 2} == arguments(log[0])
+        with pytest.raises(ValueError, match="include_args"):
+            kind(log_call(include_args=["z"]))
+
+    def test_looks_the_same(self, kind: Any) -> None:
+        """Signature and documentation are as they were, and there is a name."""
+        logged, plain = kind(log_call), kind(returned)
+
+        assert inspect.signature(plain) == inspect.signature(logged)
+        assert inspect.iscoroutinefunction(plain) <= inspect.iscoroutinefunction(logged)
+        plain_one = plain.func if isinstance(plain, partial) else plain
+        plain_one = plain_one.func if isinstance(plain_one, partial) else plain_one
+        if kind is not of_call:
+            described = plain_one if hasattr(plain_one, "__name__") else type(plain_one)
+            for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+                assert getattr(described, name) == getattr(logged, name)
+
+
+class TestPickle:
+    """Pickling, by name."""
+
+    class Worker:
+        """Have methods of all kinds."""
+
+        @log_call
+        def method(self, x: int) -> int:
+            """Work."""
+            return x
+
+        @classmethod
+        @log_call
+        def of_class(cls, x: int) -> int:
+            """Work."""
+            return x
+
+        @log_call
+        @classmethod
+        def outside_of_class(cls, x: int) -> int:
+            """Work."""
+            return x
+
+        @log_call
+        @staticmethod
+        def static(x: int) -> int:
+            """Work."""
+            return x
+
+        @log_call
+        def __call__(self, x: int) -> int:
+            """Work."""
+            return x
+
+    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    @pytest.mark.parametrize(
+        "logged",
+        [
+            at_module_level,
+            at_module_level_async,
+            generator_at_module_level,
+            Worker().method,
+            Worker.method,
+            Worker.of_class,
+            Worker.outside_of_class,
+            Worker.static,
+            Worker(),
+            partial(at_module_level, 1),
+        ],
+    )
+    def test_works(self, monkeypatch: pytest.MonkeyPatch, logged: Any, protocol: int) -> None:
+        """Functions and methods that are decorated can go to another process, as others can."""
+        # Twisted has a way of its own with methods, which fails for all class methods.
+        monkeypatch.delitem(copyreg.dispatch_table, types.MethodType, raising=False)
+        again = pickle.loads(pickle.dumps(logged, protocol))  # noqa: S301 - our own
+
+        assert type(logged) is type(again)
+        assert inspect.signature(logged) == inspect.signature(again)
+
+
+@log_call(fields={"y": lambda args: 1})
+def sync_one(a: int, b: int = 2, **kw: int) -> int:
+    """Do nothing."""
+    return a
+
+
+@log_call(fields={"y": lambda args: 1})
+async def async_one(a: int, b: int = 2, **kw: int) -> int:
+    """Do nothing."""
+    return a
+
+
+@log_call(fields={"y": lambda args: 1})
+def generating_one(a: int, b: int = 2, **kw: int) -> Generator[None, None, int]:
+    """Do nothing."""
+    yield from ()
+    return a
+
+
+def take_the_step(steps: Any) -> None:
+    """Take the only step of a generator or a coroutine."""
+    with suppress(StopIteration):
+        steps.send(None)
+
+
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="there is no limit of frames on this interpreter"
+)
+@pytest.mark.parametrize(
+    ("frames", "function"), [(2, sync_one), (4, async_one), (7, generating_one)]
+)
+def test_recursion_limit(log: Messages, frames: int, function: Any) -> None:
+    """At whatever depth there is room for a few calls, decorated functions can be called."""
+    take = returned if function is sync_one else take_the_step
+
+    def helper(depth: int) -> None:
+        if depth > 1:
+            helper(depth - 1)
+        else:
+            max(0, depth)
+
+    def descend(more: int, number: int) -> None:
+        if more:
+            descend(more - 1, number)
+            return
+        try:
+            helper(frames)
+        except RecursionError:
+            return
+        possible.append(number)
+        take(function(number, kw=1))
+        done.append(number)
+
+    possible: List[int] = []
+    done: List[int] = []
+    frame, depth = sys._getframe(), 0
+    while frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    for left in range(40):
+        with suppress(RecursionError):
+            descend(sys.getrecursionlimit() - depth - left, left)
+    log_message("after")
+
+    assert possible == done
+    assert 0 < len(done) < 40
+    assert 2 * len(done) + 1 == len(log)

@@ -426,12 +426,11 @@ class TestCommand:
     @pytest.mark.parametrize("options", [[], ["-c"]])
     def test_as_a_program(self, monkeypatch: pytest.MonkeyPatch, options: List[str]) -> None:
         """It can be run as a module."""
-        monkeypatch.delitem(sys.modules, "eliot.prettyprint")
         output = io.StringIO()
         monkeypatch.setattr(sys, "argv", ["prettyprint", *options])
         monkeypatch.setattr(sys, "stdin", io.StringIO(GOOD.decode()))
         monkeypatch.setattr(sys, "stdout", output)
-        runpy.run_module("eliot.prettyprint", run_name="__main__")
+        runpy.run_path(eliot.prettyprint.__file__, run_name="__main__")
 
         assert (COMPACT if options else PRETTY) == output.getvalue()
 

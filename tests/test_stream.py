@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eliot._stream import ENDS, KINDS
+from eliot._stream import ENDS, KINDS, Stream
 from eliot.parse import Parser, Task, WrittenMessage
 
 Fields = Dict[str, Any]
@@ -184,3 +184,20 @@ def test_many_kinds() -> None:
 
     assert 500 == len(KINDS)
     assert one_by_one(log) == task
+
+
+@given(STEPS, st.booleans(), st.data())
+def test_taken(steps: List[Fields], order: bool, data: st.DataObject) -> None:
+    """A task that is not complete can be taken out between two messages, once."""
+    log = in_order([start([1]), *steps]) if order else [start([1]), *steps]
+    log = log[: data.draw(st.integers(1, len(log)))]
+    stream = Stream(lambda *_: None)
+    taken: List[Any] = []
+
+    def messages() -> Iterator[Fields]:
+        yield from log
+        taken.extend([stream.take("u"), stream.take("u")])
+
+    complete = list(stream.tasks(messages()))
+
+    assert [None if complete else one_by_one(log), None] == taken

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import unittest
 import warnings
 from typing import Any, Callable, Dict, List, Tuple, Type, TypeVar
-from unittest import IsolatedAsyncioTestCase, SkipTest, TestCase
+from unittest import IsolatedAsyncioTestCase, SkipTest, TestCase, mock
 
 import pytest
 
@@ -409,6 +410,211 @@ class TestCaptureLogging:
 
         assert (0, 0, 0) == outcome(run_case(Case))
         assert ["tearDown", (3, False), "of setUp"] == order
+
+    def test_passes_on(self) -> None:
+        """If it is told to, what is captured goes to the real destinations, too."""
+        received: List[Dict[str, Any]] = []
+        eliot.add_destinations(received.append)
+
+        def body(self: TestCase, logger: MemoryLogger) -> None:
+            with start_action(action_type="acted", x=1):
+                TYPED.log(x=2)
+
+        result = run(capture_logging(assertHasAction, "acted", True, tee_=True), body)
+        run(capture_logging(None), body)
+
+        assert (0, 0, 0) == outcome(result)
+        assert [1, 2, 3] == [message["task_level"][-1] for message in received]
+
+
+@pytest.mark.parametrize("decorator", [validate_logging, capture_logging])
+class TestFunctions:
+    """Tests that are no methods of a test case, as pytest has them."""
+
+    def test_function(self, decorator: Decorator[Any]) -> None:
+        """It gets the logger and its own arguments, and returns what it returns."""
+
+        @decorator(assertHasMessage, "hello", {"x": 1})
+        def function(x: int, *, logger: MemoryLogger) -> Tuple[int, MemoryLogger]:
+            log_message("hello", x=x, __eliot_logger__=logger)
+            return x, logger
+
+        assert 1 == function(1)[0]
+        with pytest.raises(AssertionError):
+            function(x=2)
+
+    def test_method(self, decorator: Decorator[Any]) -> None:
+        """So does a method of any other class; the assertion is lent a test case."""
+        lent: List[object] = []
+
+        class TestIt:
+            @decorator(lambda case, logger: lent.append(case))
+            def test(self, logger: MemoryLogger) -> object:
+                return self
+
+        case: Any = TestIt()
+
+        assert case is case.test()
+        assert isinstance(lent[0], TestCase)
+
+    def test_coroutine(self, decorator: Decorator[Any]) -> None:
+        """So does a coroutine function."""
+
+        @decorator(assertHasMessage, "hello")
+        async def function(x: int, *, logger: MemoryLogger) -> int:
+            await asyncio.sleep(0)
+            log_message("hello", __eliot_logger__=logger)
+            return x
+
+        assert inspect.iscoroutinefunction(function)
+        assert 1 == asyncio.run(function(1))
+
+    def test_no_parameter(self, decorator: Decorator[Any]) -> None:
+        """The logger is no parameter of what is decorated: pytest would look for a fixture."""
+
+        def function(x: int, logger: MemoryLogger, y: int = 1) -> None:
+            """Do nothing."""
+
+        decorated = decorator(None)(function)
+
+        assert ["x", "y"] == [*inspect.signature(decorated).parameters]
+        assert "function" == decorated.__name__
+
+    def test_without_signature(self, decorator: Decorator[Any]) -> None:
+        """What has no signature can be decorated, too."""
+
+        class Odd:
+            __name__ = "odd"
+            __signature__ = "none"
+
+            def __call__(self, logger: MemoryLogger) -> int:
+                return len(logger.messages)
+
+        assert 0 == decorator(None)(Odd())()
+
+    def test_errors(self, decorator: Decorator[Any]) -> None:
+        """What is wrong with the messages is raised."""
+
+        @decorator(None)
+        def stumbles(logger: MemoryLogger) -> None:
+            write_traceback(logger, exc_info=ValueError("boom"))
+
+        @decorator(lambda case, logger: logger.flush_tracebacks(ValueError))
+        def expects(logger: MemoryLogger) -> None:
+            write_traceback(logger, exc_info=ValueError("boom"))
+
+        @decorator(None)
+        def invalid(logger: MemoryLogger) -> None:
+            TYPED.log(x="text", __eliot_logger__=logger)
+
+        undecided: Any = expects
+        undecided()
+        for wrong, error in ((stumbles, UnflushedTracebacks), (invalid, eliot.ValidationError)):
+            test: Any = wrong
+            with pytest.raises(error):
+                test()
+
+    @pytest.mark.parametrize("error", [KeyError, SkipTest, KeyboardInterrupt])
+    def test_raises(self, decorator: Decorator[Any], error: Type[BaseException]) -> None:
+        """If it raises something itself, nothing else is checked."""
+        before = _output._DEFAULT_LOGGER
+
+        @decorator(lambda case, logger: case.fail("not reached"))
+        def function(logger: MemoryLogger) -> None:
+            write_traceback(logger, exc_info=ValueError("boom"))
+            raise error
+
+        test: Any = function
+        with pytest.raises(error):
+            test()
+
+        assert before is _output._DEFAULT_LOGGER
+
+
+class TestStacked:
+    """Several decorators of one test share one logger."""
+
+    def test_all_assertions_are_called(self) -> None:
+        """Each sees all messages, those of the inner ones come first; errors are told once."""
+        called: List[Tuple[str, MemoryLogger]] = []
+        before = _output._DEFAULT_LOGGER
+
+        def check(case: TestCase, logger: MemoryLogger, name: str) -> None:
+            called.append((name, logger))
+            assert ["hello"] == [each["message_type"] for each in logger.messages[:1]]
+
+        class Case(TestCase):
+            @validate_logging(check, "outer")
+            @capture_logging(check, "middle")
+            @capture_logging(check, "inner")
+            def test(self, logger: MemoryLogger) -> None:
+                log_message("hello")
+                called.append(("body", logger))
+                write_traceback(exc_info=ValueError("boom"))
+
+        result = run_case(Case)
+
+        assert (1, 0, 0) == outcome(result)
+        assert ["body", "inner", "middle", "outer"] == [name for name, _ in called]
+        assert 1 == len({id(logger) for _, logger in called})
+        assert before is _output._DEFAULT_LOGGER
+
+    def test_with_other_decorators_between(self) -> None:
+        """There may be others in between."""
+
+        @capture_logging(assertHasMessage, "hello")
+        @mock.patch("os.getpid")
+        @capture_logging(assertHasMessage, "hello")
+        def function(getpid: mock.Mock, logger: MemoryLogger) -> None:
+            log_message("hello")
+
+        test: Any = function
+        test()
+
+    def test_json_default(self) -> None:
+        """A default function that is given counts for all."""
+
+        def refuse(o: object) -> None:
+            raise TypeError("refused")
+
+        @capture_logging(None)
+        @capture_logging(None, json_default_=refuse)
+        def function(logger: MemoryLogger) -> None:
+            log_message("hello", x=object())
+
+        test: Any = function
+        with pytest.raises(TypeError, match="refused"):
+            test()
+
+    @pytest.mark.parametrize(("outer", "inner"), [(True, False), (False, True), (True, True)])
+    def test_passes_on(self, outer: bool, inner: bool) -> None:
+        """If one of them is to pass messages on, each is passed on once."""
+        received: List[Dict[str, Any]] = []
+        eliot.add_destinations(received.append)
+
+        @capture_logging(None, tee_=outer)
+        @capture_logging(None, tee_=inner)
+        def function(logger: MemoryLogger) -> None:
+            log_message("hello")
+
+        test: Any = function
+        test()
+
+        assert 1 == len(received)
+
+    def test_inner_test(self) -> None:
+        """A decorated function that the test calls has a logger of its own, even if given one."""
+
+        @capture_logging(None)
+        def inner(logger: MemoryLogger) -> MemoryLogger:
+            return logger
+
+        @capture_logging(None)
+        def outer(logger: MemoryLogger) -> None:
+            assert logger is not inner(logger=logger)
+
+        test: Any = outer
+        test()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ _PEERS = (
 
 #: For each environment what it needs, and what it can do without.
 ENVIRONMENTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    OURS: ((*_PEERS, "--editable", str(ROOT)), ("picologging",)),
+    OURS: ((*_PEERS, "--editable", f"{ROOT}[cli]"), ("picologging", "playwright")),
     PUBLISHED: (("eliot==1.18.0", "eliot-tree", "orjson"), ()),
 }
 

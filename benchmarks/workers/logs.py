@@ -2,12 +2,15 @@
 Write a log of a given shape: `logs.py SHAPE MESSAGES FILE`.
 
 `flat` are tasks of ten messages; `wide` are tasks of 10,000; `deep-N` are N actions in one another;
-`lone` are messages outside any action, each a task of its own.
+`lone` are messages outside any action, each a task of its own; `one` is a task with all messages in
+one action; `parts` is a task of actions with one message each.
+`busy` is one task, in which ten workers do one job after the other at the same time.
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -68,14 +71,63 @@ def lone_task(number: int, task: int) -> Iterator[str]:
     yield line(number, task, "1", _message(number))
 
 
+def task_of_parts(messages: int) -> Callable[[int, int], Iterator[str]]:
+    """Make tasks of an action with as many small ones in it as so many messages make."""
+
+    def lines(number: int, task: int) -> Iterator[str]:
+        yield line(number, task, "1", _start(number))
+        position = 2
+        for at in range(number + 1, number + messages - 1, 3):
+            yield line(at, task, f"{position},1", _start(at))
+            yield line(at + 1, task, f"{position},2", _message(at + 1))
+            yield line(at + 2, task, f"{position},3", _end(at + 2))
+            position += 1
+        yield line(number + messages, task, f"{position}", _end(number + messages))
+
+    return lines
+
+
+def busy_task(messages: int) -> Callable[[int, int], Iterator[str]]:
+    """Make a task of so many messages, all of which begin or end actions."""
+    workers = range(2, 12)
+
+    def lines(number: int, task: int) -> Iterator[str]:
+        numbers = count(number)
+        yield line(next(numbers), task, "1", _start(0))
+        for worker in workers:
+            yield line(next(numbers), task, f"{worker},1", _start(worker))
+        jobs = range(2, 3 + messages // (8 * len(workers)))
+        for job in jobs:
+            # Each takes its turn, so that all are at it.
+            for worker in workers:
+                yield line(next(numbers), task, f"{worker},{job},1", _start(job))
+            for step in range(2, 5):
+                for worker in workers:
+                    place = f"{worker},{job},{step}"
+                    yield line(next(numbers), task, f"{place},1", _start(step))
+                for worker in workers:
+                    place = f"{worker},{job},{step}"
+                    yield line(next(numbers), task, f"{place},2", _end(step))
+            for worker in workers:
+                yield line(next(numbers), task, f"{worker},{job},5", _end(job))
+        for worker in workers:
+            yield line(next(numbers), task, f"{worker},{2 + len(jobs)}", _end(worker))
+        yield line(next(numbers), task, "12", _end(0))
+
+    return lines
+
+
 def log(shape: str, messages: int) -> Iterator[str]:
     """Give the lines of a log of whole tasks, with about so many messages."""
     kind, _, depth = shape.partition("-")
     lines = {
         "flat": wide_task(10),
         "wide": wide_task(10_000),
+        "one": wide_task(messages),
         "deep": deep_task(int(depth or 1)),
         "lone": lone_task,
+        "parts": task_of_parts(messages),
+        "busy": busy_task(messages),
     }[kind]
     number = task = 0
     while number < messages:

@@ -24,8 +24,9 @@ import click
 
 from eliot._fields import VALID_STATUSES
 from eliot._inputs import STDIN, Log, MessageStream, Problem
+from eliot._levels import LEVELS
 from eliot._safe import printable
-from eliot._select import LEVELS, Selection, condition, duration, moment
+from eliot._select import Selection, condition, duration, moment
 from eliot.cli._output import Output
 from eliot.cli._progress import Progress
 from eliot.json import encode

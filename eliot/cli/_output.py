@@ -88,6 +88,12 @@ class Output:
                 self.flush()
             self.write_error(text)
 
+    def show_at_once(self) -> None:
+        """Hold nothing back, and use no pager."""
+        held, self._held = self._held, None
+        for text in held or ():
+            self.write(text)
+
     def _start_pager(self) -> None:
         self.before_writing()
         held, self._held = self._held, None
