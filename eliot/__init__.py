@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE: or pytest would warn programs that import Eliot before they
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 from typing import Any as _Any
 from typing import Callable as _Callable
 from typing import List as _List
@@ -38,7 +38,7 @@ from eliot._traceback import write_failure, write_traceback
 from eliot._typing import Destination as _Destination
 from eliot._validation import ActionType, Field, MessageType, ValidationError, fields
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from eliot._console import to_console
     from eliot._files import FileDestination
     from eliot._interface import ILogger
@@ -149,7 +149,7 @@ __all__ = [
     "write_traceback",
 ]
 
-if not _TYPE_CHECKING:
+if not TYPE_CHECKING:  # under no other name, which type checkers would not know
 
     def __getattr__(name: str) -> _Any:
         """Open late what few programs need, or what `eliot._output` opens late."""
@@ -168,3 +168,5 @@ if not _TYPE_CHECKING:
 
     def __dir__() -> _List[str]:
         return sorted({*globals(), *__all__})
+
+del TYPE_CHECKING

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import EnumMeta
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Type, TypeVar
 
 from eliot._degraded import CUT_CHARACTERS, MAX_CHARACTERS, MAX_ELEMENTS, note
 from eliot._fields import FAILED_CONVERSION, TOO_LARGE
@@ -26,6 +26,8 @@ __all__ = [
     "register_json_encoder",
     "text_of",
 ]
+
+_T = TypeVar("_T")
 
 Converter = Callable[[Any], Any]
 
@@ -212,7 +214,7 @@ def by_registration(o: Any) -> Any:
     return UNSUPPORTED
 
 
-def register_json_encoder(cls: type, encoder: Callable[[Any], Any]) -> None:
+def register_json_encoder(cls: Type[_T], encoder: Callable[[_T], Any]) -> None:
     """
     Register how the instances of a class, and of its subclasses, look in the log.
 

@@ -52,17 +52,24 @@ class Place:
         "track",
     )
 
+    start: int
+    end: int
+    first: int
+    last: int
+    row: int
+    track: int
+
     def __init__(self, entry: Entry, parent: Optional[Place], number: int) -> None:
-        self.entry = entry
-        self.parent = parent
+        self.entry: Entry = entry
+        self.parent: Optional[Place] = parent
         #: How many entries of the task are before it.
-        self.number = number
+        self.number: int = number
         #: The actions right inside it; once they have lanes, in the order of time.
         self.actions: List[Place] = []
         self.start = self.end = self.first = self.last = 0
         #: Whether its own messages, or any in it, tell a time.
-        self.timed = False
-        self.height = 1
+        self.timed: bool = False
+        self.height: int = 1
         #: Both are relative to its parent until all heights are known: how many rows below it,
         #: and 0 if on the same track.
         self.row = self.track = 0
@@ -91,7 +98,8 @@ class Lanes:
     """
 
     def __init__(self, top: Entry) -> None:
-        self.places = places = _places(top)
+        places = _places(top)
+        self.places: List[Place] = places
         for place in reversed(places):  # what is in it before the action itself
             _take_time(place)
         for place in places:
@@ -104,9 +112,9 @@ class Lanes:
             if parent is not None:
                 place.row += parent.row
                 place.track = place.row if place.track else parent.track
-        self.rows = places[0].height
-        self.start = places[0].first
-        self.end = max(place.start if place.is_open() else place.end for place in places)
+        self.rows: int = places[0].height
+        self.start: int = places[0].first
+        self.end: int = max(place.start if place.is_open() else place.end for place in places)
 
     @property
     def top(self) -> Place:

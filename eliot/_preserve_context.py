@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 from threading import Lock
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, TypeVar, cast
 
 from eliot._action import Action
 from eliot._context import current
@@ -13,7 +13,7 @@ from eliot._tasklevel import TaskLevel
 
 __all__ = ["TooManyCalls", "preserve_context"]
 
-_T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class TooManyCalls(Exception):
@@ -34,7 +34,7 @@ class TooManyCalls(Exception):
     """
 
 
-def preserve_context(f: Callable[..., _T]) -> Callable[..., _T]:
+def preserve_context(f: _F) -> _F:
     """
     Take the current action along into another thread.
 
@@ -79,5 +79,4 @@ def preserve_context(f: Callable[..., _T]) -> Callable[..., _T]:
             return work(*args, **kwargs)
 
     is_coroutine_function = iscoroutinefunction(f) or iscoroutinefunction(type(f).__call__)
-    chosen: Any = coroutine_function if is_coroutine_function else function
-    return wraps(f)(chosen)
+    return cast("_F", wraps(f)(coroutine_function if is_coroutine_function else function))

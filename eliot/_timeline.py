@@ -85,7 +85,7 @@ class PageData:
 
     def __init__(self) -> None:
         #: How many actions there are.
-        self.actions = 0
+        self.actions: int = 0
         self.tasks: List[List[Any]] = []
         self._names: Dict[str, int] = {}
         self._end = 0

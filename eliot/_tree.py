@@ -129,7 +129,7 @@ class Tree:
 
     def __init__(self, uuid: str) -> None:
         self.lock: Any = Lock()
-        self.uuid = uuid
+        self.uuid: str = uuid
         #: All messages that changed the tree, in order of arrival.
         self.messages: list[Packed] = []
         #: Those that lost their place to another one.
