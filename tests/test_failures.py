@@ -445,7 +445,7 @@ class TestGroups:
         assert ["c", "b", "a", "d"] == [group.path[-1] for group in find(log).failed]
 
     def test_cancellations_come_last(self) -> None:
-        """What was cancelled is behind what failed, however frequent, not behind what was handled."""
+        """What was cancelled is behind what failed, be it more frequent, and before the handled."""
         told = Told()
         told.start("top")
         for number, exception in enumerate([CANCELLED, CANCELLED, "E"], 2):
