@@ -249,9 +249,13 @@ class Action(Place):
         >>> with start_action(action_type="download") as action:
         ...     action.log("yourapp:cache:miss", key="a")
         """
+        if switches.on:
+            try:
+                if not prepare(message_type, fields):
+                    return
+            except CRAMPED:  # it is logged as if nothing were switched on
+                pass
         try:
-            if switches.on and not prepare(message_type, fields):
-                return
             say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
         except CRAMPED:
             given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)

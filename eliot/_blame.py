@@ -8,7 +8,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, cast
 from eliot._entries import Entry
 from eliot._fields import FAILED_STATUS, STARTED_STATUS, SUCCEEDED_STATUS, TRACEBACK_FIELD
 
-__all__ = ["Story", "after", "same", "time_of", "went_on"]
+__all__ = ["Story", "after", "is_cancellation", "same", "time_of", "went_on"]
 
 
 class Story:
@@ -137,7 +137,7 @@ def _causes(action: Entry, failed: List[Entry]) -> List[Entry]:
     others = [child for child in failed if not _cancelled(child) and not after(child.end, end)]
     if not others or _cancelled(action):
         return []
-    if _class_name(action).endswith("ExceptionGroup"):
+    if _class_name(action.exception).endswith("ExceptionGroup"):
         return others
     last = max(others, key=_time_key)
     begun = (child.start for child in action.children if child.kind == "action")
@@ -149,13 +149,17 @@ def same(one: Entry, two: Entry) -> bool:
     return one.exception == two.exception and (one.reason == two.reason or _cancelled(one))
 
 
-def _class_name(action: Entry) -> str:
-    return (action.exception or "").rpartition(".")[2]
+def _class_name(exception: Optional[str]) -> str:
+    return (exception or "").rpartition(".")[2]
+
+
+def is_cancellation(exception: Optional[str]) -> bool:
+    """Tell whether that is how something is cancelled: by asyncio, Twisted and others, or trio."""
+    return _class_name(exception) in ("CancelledError", "Cancelled")
 
 
 def _cancelled(action: Entry) -> bool:
-    """Tell whether an action was cancelled: by asyncio, Twisted and others, or by trio."""
-    return _class_name(action) in ("CancelledError", "Cancelled")
+    return is_cancellation(action.exception)
 
 
 def went_on(action: Entry, child: Entry) -> bool:

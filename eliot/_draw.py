@@ -398,7 +398,7 @@ def _traceback(traceback: Any, guides: str, look: Look) -> Iterator[str]:
     before = f"{look.dim}{' ' * (CLOCK + 2)}{guides}{look.plain}  "
     lines = (traceback if isinstance(traceback, str) else printable(traceback)).split("\n")
     for line in lines[:-1]:
-        yield f"{before}{printable(line)}"
+        yield f"{before}{printable(line)}".rstrip()
     yield f"{before}{look.red}{printable(lines[-1])}{look.plain}"
 
 

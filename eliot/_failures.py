@@ -15,7 +15,7 @@ from typing import (
     Tuple,
 )
 
-from eliot._blame import Story, after, same, time_of, went_on
+from eliot._blame import Story, after, is_cancellation, same, time_of, went_on
 from eliot._entries import Entry
 from eliot._fields import EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD
 from eliot._findings import (
@@ -185,7 +185,7 @@ class _Groups:
         return True
 
     def sorted(self) -> List[FailureGroup]:
-        """Return the groups: those with failures that nobody handled first, then the largest."""
+        """Return the groups in the order in which people want to know of them."""
         groups = [
             FailureGroup(*key, g.number, g.handled, g.tasks, g.first, g.last, g.example)
             for key, g in self.groups.items()
@@ -194,8 +194,14 @@ class _Groups:
 
 
 def _importance(group: FailureGroup) -> Tuple[Any, ...]:
-    settled = group.handled == group.number
-    return settled, -group.number, -(group.last or 0.0), group.exception or "", group.path
+    return (
+        group.handled == group.number,
+        is_cancellation(group.exception),  # what was cancelled is hardly ever the cause
+        -group.number,
+        -(group.last or 0.0),
+        group.exception or "",
+        group.path,
+    )
 
 
 def _path(action: Optional[Entry]) -> Tuple[str, ...]:

@@ -164,8 +164,8 @@ class Failures(NamedTuple):
     Hold what went wrong in a log.
 
     Attributes:
-        failed: Failed actions; first those that nobody handled, of these the most frequent, of
-            these the latest.
+        failed: Failed actions; first those that nobody handled, of these cancellations last, of
+            these the most frequent first, of these the latest.
         caught: Exceptions that were logged with their tracebacks, but with which no action failed.
         unfinished: Actions that had not ended when the log ended, and no unfinished one in them.
 

@@ -47,6 +47,8 @@ STDIN = "-"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BUFFER = 1 << 17
+#: All that is in so much of an archive is in memory at once.
+_FRAME_BUFFER = 1 << 13
 
 #: How much of a bad line is shown.
 _SHOWN = 200
@@ -224,6 +226,33 @@ class _Pieces(io.RawIOBase):
         return len(data)
 
 
+class _Frames:
+    """What is in frames of Zstandard; the package's own reader is silent if the last one is cut."""
+
+    def __init__(self, file: Any, new_frame: Callable[[], Any]) -> None:
+        self._file = file
+        self._new_frame = new_frame
+        self._frame: Any = None
+        self._packed = b""
+        self._data = memoryview(b"")
+
+    def read1(self, size: int) -> memoryview:
+        """Return some of it, and nothing at the end."""
+        while not self._data:
+            packed = self._packed or self._file.read1(_FRAME_BUFFER)
+            if not packed:
+                if self._frame is None:
+                    break
+                msg = "Compressed file ended before the end-of-stream marker was reached"
+                raise EOFError(msg)
+            frame = self._new_frame() if self._frame is None else self._frame
+            self._data = memoryview(frame.decompress(packed))
+            self._packed = frame.unused_data if frame.eof else b""
+            self._frame = None if frame.eof else frame
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+
 def is_compressed(path: str) -> bool:
     """Tell whether there is a file of that name, and an archive."""
     try:
@@ -258,7 +287,7 @@ def _zstd(file: IO[bytes]) -> IO[bytes]:
         except ImportError:
             msg = "to read .zst needs the package zstandard: pip install 'eliot[cli]'"
             raise ModuleNotFoundError(msg) from None
-        raw = ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        raw = _Frames(file, ZstdDecompressor().decompressobj)
     return io.BufferedReader(_Pieces(raw), _BUFFER)
 
 
@@ -343,12 +372,18 @@ class Log:
 
     def problem(self, message: Message, error: Exception) -> Problem:
         """Say where the message is that was read last, and why it has no place in a task."""
+        return Problem(*self.place, reason_of(error), message)
+
+    @property
+    def place(self) -> Tuple[str, int]:
+        """Where that is which was read last: the name of its source and the number of its line."""
         part, line = self._at or (self.parts[0], 0)
-        return Problem(part.name, line or part.line, reason_of(error), message)
+        return part.name, line or part.line
 
     def lines(self) -> Iterator[Any]:
         """Read all lines, one source after the other."""
         for part in self.parts:
+            self._at = part, 0
             yield from part.lines()
             if part.problem is not None:
                 self._tell(part, part.problem)

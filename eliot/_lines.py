@@ -291,7 +291,7 @@ def _undecoded(rest: bytes) -> str:
     holes = rest.count(b"\0")
     if not holes:
         return NOT_JSON
-    return f"{NOT_JSON}, with a hole of {holes} NUL bytes"
+    return f"{NOT_JSON}, with a hole of {holes} NUL byte{'' if holes == 1 else 's'}"
 
 
 def _reason(message: Any) -> str:

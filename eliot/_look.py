@@ -347,7 +347,7 @@ def cut(text: str, room: int, look: Look = PLAIN) -> str:
 
 
 def fields_text(
-    fields: Mapping[str, Any] | Iterable[Tuple[str, Any]],
+    fields: Any,
     look: Look = PLAIN,
     room: int | None = None,
 ) -> str:
@@ -364,7 +364,7 @@ def fields_text(
     >>> fields_text({"card": "1881", "amount": 20}, room=13)
     'card="1881"…'
     """
-    pairs: Any = fields.items() if isinstance(fields, Mapping) else fields
+    pairs: Iterable[Tuple[str, Any]] = fields.items() if isinstance(fields, dict) else fields
     if look.color or room is not None:
         room = None if room is None else room - len(look.ellipsis)
         return shown_fields(pairs, look, room)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 from threading import Lock
-from typing import Any, Callable, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from eliot._action import Action
 from eliot._context import current
@@ -13,7 +13,13 @@ from eliot._tasklevel import TaskLevel
 
 __all__ = ["TooManyCalls", "preserve_context"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    _P = ParamSpec("_P")
+else:
+    _P = ...
+_T = TypeVar("_T")
 
 
 class TooManyCalls(Exception):
@@ -34,7 +40,7 @@ class TooManyCalls(Exception):
     """
 
 
-def preserve_context(f: _F) -> _F:
+def preserve_context(f: Callable[_P, _T]) -> Callable[_P, _T]:
     """
     Take the current action along into another thread.
 
@@ -79,4 +85,5 @@ def preserve_context(f: _F) -> _F:
             return work(*args, **kwargs)
 
     is_coroutine_function = iscoroutinefunction(f) or iscoroutinefunction(type(f).__call__)
-    return cast("_F", wraps(f)(coroutine_function if is_coroutine_function else function))
+    chosen: Any = coroutine_function if is_coroutine_function else function
+    return wraps(f)(chosen)

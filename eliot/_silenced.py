@@ -94,10 +94,15 @@ class Silenced(Action):
         **fields: Any,
     ) -> None:
         """Log a message in the nearest action that is logged."""
+        if switches.on:
+            try:
+                if not prepare(message_type, fields):
+                    return
+            except CRAMPED:  # it is logged as if nothing were switched on
+                pass
         given = (self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
         try:
-            if not switches.on or prepare(message_type, fields):
-                say(*given)
+            say(*given)
         except CRAMPED:
             LATER.append((say, given))
 

@@ -9,7 +9,7 @@ import re
 import sys
 from datetime import datetime, timezone
 from json import dumps
-from typing import Any, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -133,13 +133,18 @@ def _compact(value: object) -> str:
 
 
 class _BadLines:
-    """How many lines are no messages, and which."""
+    """How many lines are no messages, and which; and how many are messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Optional[Callable[[BadLine], object]]) -> None:
+        self.messages = 0
         self.count = 0
+        self._tell = tell
         self.named: List[BadLine] = []
 
     def add(self, line: BadLine) -> None:
+        if self._tell is not None:
+            self._tell(line)
+            return
         self.count += 1
         if self.count <= _NAMED or line.is_cut():
             self.named.append(line)
@@ -167,6 +172,7 @@ def _render(
             what = "Not JSON" if item.reason.startswith(NOT_JSON) else "Not an Eliot message"
             yield f"{what}: {_quoted(item.line)}\n\n"
         else:
+            bad.messages += 1
             yield format_message(item, local_timezone) + "\n"
 
 
@@ -197,12 +203,22 @@ def _main(arguments: Optional[List[str]] = None) -> None:
     show(lines, compact=options.compact, local_timezone=options.local_timezone)
 
 
-def show(lines: Iterable[Any], *, compact: bool, local_timezone: bool) -> None:
-    """Write lines as text to standard output, and count on standard error what is no message."""
+def show(
+    lines: Iterable[Any],
+    *,
+    compact: bool,
+    local_timezone: bool,
+    on_bad: Optional[Callable[[BadLine], object]] = None,
+) -> bool:
+    """
+    Write lines as text to standard output; return whether there was a message.
+
+    What is no message goes to a function, in its place, or else is counted on standard error.
+    """
     stdout: Any = sys.stdout
     if hasattr(stdout, "reconfigure"):  # a terminal may lack a character
         stdout.reconfigure(errors="backslashreplace")
-    bad = _BadLines()
+    bad = _BadLines(on_bad)
     try:
         for text in _render(lines, bad, compact=compact, local_timezone=local_timezone):
             stdout.write(text)
@@ -211,6 +227,7 @@ def show(lines: Iterable[Any], *, compact: bool, local_timezone: bool) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
     if bad.count and sys.stderr is not None:
         sys.stderr.write(bad.summary())
+    return bad.messages > 0
 
 
 if __name__ == "__main__":

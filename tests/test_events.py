@@ -26,8 +26,8 @@ def start(*level: int, kind: str = "act", **fields: Any) -> Dict[str, Any]:
 
 def end(*level: int, kind: str = "act", **fields: Any) -> Dict[str, Any]:
     """Make the end of an action, which succeeded unless something else is said."""
-    fields = {"action_status": "succeeded", **fields}
-    return message(*level, action_type=kind, **fields)
+    ending: Dict[str, Any] = {"action_status": "succeeded", **fields}
+    return message(*level, action_type=kind, **ending)
 
 
 def said(*level: int, kind: str = "say", **fields: Any) -> Dict[str, Any]:

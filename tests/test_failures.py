@@ -444,6 +444,24 @@ class TestGroups:
 
         assert ["c", "b", "a", "d"] == [group.path[-1] for group in find(log).failed]
 
+    def test_cancellations_come_last(self) -> None:
+        """What was cancelled is behind what failed, be it more frequent, and before the handled."""
+        told = Told()
+        told.start("top")
+        for number, exception in enumerate([CANCELLED, CANCELLED, "E"], 2):
+            told.start("in", number)
+            told.fail("in", number, 2, exception=exception)
+        told.end("top", 5)
+        log = told.messages
+        told = Told("v")
+        told.start("alone")
+        told.fail("alone", 2, exception="trio.Cancelled")
+        groups = find(log + told.messages).failed
+
+        assert [("trio.Cancelled", 1), ("E", 1), (CANCELLED, 2)] == [
+            (group.exception, group.number) for group in groups
+        ]
+
     def test_example(self) -> None:
         """The example is the first one, but rather one that was not handled, or has a traceback."""
 

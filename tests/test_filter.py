@@ -13,6 +13,7 @@ from typing import Any, List, Tuple, Union
 import pytest
 
 import eliot
+import eliot.filter
 from eliot.filter import USAGE, EliotFilter, main
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Iterator, List, Tuple
@@ -56,12 +57,35 @@ def zstd(data: bytes) -> bytes:
     return compressed
 
 
-class Decompressor:
-    """Stands for that of zstandard, where there is none."""
+MARK = b"\x28\xb5\x2f\xfd"
 
-    def stream_reader(self, file: Any, *, read_across_frames: bool) -> Any:
-        """Return what reads an archive."""
-        return io.BytesIO(line(2))
+
+class Decompressor:
+    """Stands for that of zstandard, where there is none: what follows the mark is zlib's."""
+
+    def __init__(self) -> None:
+        self._frame = zlib.decompressobj()
+        self._skipped = 0
+
+    def decompressobj(self) -> Any:
+        """Return what reads one frame."""
+        return Decompressor()
+
+    def decompress(self, data: bytes) -> bytes:
+        """Decompress some more of a frame."""
+        skip = min(len(data), len(MARK) - self._skipped)
+        self._skipped += skip
+        return self._frame.decompress(data[skip:])
+
+    @property
+    def eof(self) -> bool:
+        """Whether the frame ended."""
+        return self._frame.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """What came behind it."""
+        return self._frame.unused_data
 
 
 class TestSources:
@@ -168,7 +192,7 @@ class TestCompressed:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The standard library decompresses, where it can; otherwise the package does."""
-        path = written(tmp_path, "a.log.zst", b"\x28\xb5\x2f\xfd")
+        path = written(tmp_path, "a.log.zst", MARK, zlib.compress(line(2)))
         library, package = ModuleType("compression.zstd"), ModuleType("zstandard")
         library.ZstdFile = lambda file: io.BytesIO(line(1))  # type: ignore[attr-defined] # made here
         package.ZstdDecompressor = Decompressor  # type: ignore[attr-defined] # so is this
@@ -184,12 +208,37 @@ class TestCompressed:
 
     def test_zstd_needs_a_package(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the package for it the problem is the command that installs it."""
-        path = written(tmp_path, "a.log.zst", b"\x28\xb5\x2f\xfd")
+        path = written(tmp_path, "a.log.zst", MARK)
         monkeypatch.setitem(sys.modules, "zstandard", None)
         monkeypatch.setitem(sys.modules, "compression.zstd", None)
         needed = "to read .zst needs the package zstandard: pip install 'eliot[cli]'"
 
         assert ([], [f"{path}: {needed}"]) == contents(path)
+
+    def test_cut_zstd_is_told(self, tmp_path: Path) -> None:
+        """What is there of an archive that was cut is read, and that it was cut is a problem."""
+        log = b"".join(line(number, text=os.urandom(1000).hex()) for number in range(1000))
+        archive = zstd(log)
+        path = written(tmp_path, "a.log.zst", archive[: len(archive) // 2])
+        seen, [problem] = contents(path)
+
+        assert 100 < len(seen) < 900
+        assert problem.endswith("ended before the end-of-stream marker was reached")
+
+    def test_frames_are_read_one_by_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the package decompresses, there may be many frames; only the last can be cut."""
+        package = ModuleType("zstandard")
+        package.ZstdDecompressor = Decompressor  # type: ignore[attr-defined] # it is made here
+        monkeypatch.setitem(sys.modules, "compression.zstd", None)
+        monkeypatch.setitem(sys.modules, "zstandard", package)
+        frames = [MARK + zlib.compress(line(number)) for number in range(100)]
+        cut = written(tmp_path, "cut.log.zst", *frames, frames[0][:-1])
+        message = "Compressed file ended before the end-of-stream marker was reached"
+
+        assert ([*range(100)], []) == contents(written(tmp_path, "a.log.zst", *frames))
+        assert ([*range(100), 0], [f"{cut}:102: {message}"]) == contents(cut)
 
     def test_damage_ends_the_source(self, tmp_path: Path) -> None:
         """What comes before the damage is read, and so are the other sources."""

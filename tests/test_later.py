@@ -248,11 +248,13 @@ class TestLogging:
         monkeypatch.setattr("eliot._speech.prepare", fail_once(cramped, prepare))
         monkeypatch.setattr("eliot._act.prepare", fail_once(cramped, prepare))
         monkeypatch.setattr("eliot._action.add", fail_once(cramped, add))
+        monkeypatch.setattr("eliot._silenced.prepare", fail_once(cramped, prepare))
         log_message("a")
         start_action("b").log("c")
+        start_action("c").log("d")
         do_now()
 
-        assert [("a", None), ("b", None), ("c", None)] == [
+        assert [("a", None), ("b", None), ("c", None), ("d", None)] == [
             (m.get("message_type") or m["action_type"], m.get("process")) for m in messages
         ]
 
@@ -265,11 +267,14 @@ class TestLogging:
         action.log("b")
         monkeypatch.setattr("eliot._speech.say", fail_once(cramped, say))
         log_message("c")
+        configure(levels={"quiet": "error"})
+        monkeypatch.setattr("eliot._silenced.say", fail_once(cramped, say))
+        start_action("quiet").log("d")
         monkeypatch.undo()
         assert 1 == len(messages)
         do_now()
 
-        assert ["b", "c"] == [m["message_type"] for m in messages[1:]]
+        assert ["b", "c", "d"] == [m["message_type"] for m in messages[1:]]
 
     def test_new_task(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any

@@ -249,13 +249,14 @@ class TestTrouble:
             "exception": "builtins.ValueError",
             "reason": "no",
         }
-        traceback = "Traceback:\n  File \x1b\nValueError: no"
+        traceback = "Traceback:\n  File \x1b\n\nValueError: no"
 
         assert [
             "15:09:14.500  ✓ act  0 µs",
             "15:09:14.500  ├─! eliot:traceback  ValueError: no  x=1",
             "              │   Traceback:",
             r"              │     File \x1b",
+            "              │",
             "              │   ValueError: no",
             "15:09:14.500  └─! eliot:traceback  ValueError: no",
             "                  oops",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from shlex import quote
 from typing import Dict, List, Optional, Tuple
 
 import click
@@ -35,6 +37,13 @@ class _Group(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: List[str]
+    ) -> Tuple[Optional[str], Optional[click.Command], List[str]]:
+        if args[0] not in COMMANDS and os.path.exists(args[0]):
+            ctx.fail(f"{args[0]!r} is no command; to see that log: eliot tree {quote(args[0])}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

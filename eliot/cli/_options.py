@@ -23,8 +23,9 @@ from typing import (
 import click
 
 from eliot._fields import VALID_STATUSES
-from eliot._inputs import STDIN, Log, MessageStream, Problem
+from eliot._inputs import STDIN, Log, MessageStream, Problem, reason_of
 from eliot._levels import LEVELS
+from eliot._look import Look
 from eliot._safe import printable
 from eliot._select import Selection, condition, duration, moment
 from eliot.cli._output import Output
@@ -35,9 +36,31 @@ from eliot.parse import Task, hold_back, tasks_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Session", "Value", "log_command"]
+__all__ = [
+    "Session",
+    "Value",
+    "full_option",
+    "given",
+    "local_time_option",
+    "log_command",
+    "number_option",
+    "problem_text",
+]
 
 _T = TypeVar("_T")
+
+
+def given(sources: Tuple[str, ...]) -> Tuple[str, ...]:
+    """Return the sources that were given: standard input for none, if nobody has to type it."""
+    if not sources and sys.stdin is not None and sys.stdin.isatty():
+        msg = "give a log, or '-' to type one"
+        raise click.UsageError(msg)
+    return sources or (STDIN,)
+
+
+def problem_text(problem: Problem) -> str:
+    """Return a line that says what could not be read."""
+    return f"{problem}\n" if problem.line is not None else f"eliot: {problem}\n"
 
 
 class Session:
@@ -63,7 +86,7 @@ class Session:
         self.selection = selection
         self.found = False
         self.on_problem: Optional[Callable[[Problem], object]] = None
-        self.log = Log(sources or (STDIN,), self.report)
+        self.log = Log(sources, self.report)
 
     def tasks(
         self, log: Optional[MessageStream] = None, *, settled: bool = False
@@ -95,8 +118,17 @@ class Session:
         """Say in its place what could not be read."""
         if self.on_problem is not None:
             self.on_problem(problem)
-        prefix = "eliot: " if problem.line is None else ""
-        self.output.note(f"{prefix}{problem}\n")
+        self.output.note(problem_text(problem))
+
+    def look(self, *, full: bool = False, local: bool = False) -> Look:
+        """Say how answers look: `full` for lines of any length, `local` for local time."""
+        output = self.output
+        return Look(
+            unicode=not output.ascii,
+            color=output.color,
+            width=None if full else output.width,
+            local=local,
+        )
 
     def write(self, text: str) -> None:
         """Write text to standard output, or to the pager."""
@@ -221,6 +253,22 @@ _SHARED: List[Callable[[Any], Any]] = [
     click.option("--json", is_flag=True, help="JSON for programs, one object a line."),
 ]
 
+
+def number_option(name: str, default: int, text: str) -> Callable[[Any], Any]:
+    """Make an option that is a number: of what is shown."""
+    return click.option(
+        name, metavar="N", type=click.IntRange(0), default=default, show_default=True, help=text
+    )
+
+
+local_time_option = click.option(
+    "--local-time", is_flag=True, help="Times in the local time zone, and not in UTC."
+)
+
+full_option = click.option(
+    "--full", is_flag=True, help="Whole lines, however wide the terminal is."
+)
+
 #: The options that make a selection.
 _SELECTION = (
     "tasks",
@@ -262,10 +310,7 @@ def log_command(function: Callable[..., None]) -> click.Command:
 
 def _call(function: Callable[..., None], options: Dict[str, Any]) -> int:
     """Call a command; return the exit status."""
-    sources = options.pop("sources")
-    if not sources and sys.stdin is not None and sys.stdin.isatty():
-        msg = "give a log, or '-' to type one"
-        raise click.UsageError(msg)
+    sources = given(options.pop("sources"))
     selection = Selection(**{name: options.pop(name) for name in _SELECTION})
     json = options.pop("json")
     output = Output(
@@ -285,7 +330,8 @@ def _call(function: Callable[..., None], options: Dict[str, Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = int(not session.found)
     except OSError as error:
-        sys.stderr.write(f"eliot: {printable(error)}\n")
+        where = "" if error.filename is None else f"{printable(error.filename)}: "
+        sys.stderr.write(f"eliot: {where}{printable(reason_of(error))}\n")
     except KeyboardInterrupt:
         status = 130
     return status

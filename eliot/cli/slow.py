@@ -9,7 +9,13 @@ import click
 from eliot._inputs import Log
 from eliot._look import INDENTED, Look, duration_text, fields_text, share_text, value_text
 from eliot._safe import printable
-from eliot.cli._options import Session, log_command
+from eliot.cli._options import (
+    Session,
+    full_option,
+    local_time_option,
+    log_command,
+    number_option,
+)
 from eliot.cli._words import count_text
 from eliot.parse import ActionProfile, Change, PathStep, Profile, SlowTask, changes, profile
 
@@ -50,28 +56,15 @@ _SORTINGS: Dict[str, _Sorting] = {
     show_default=True,
     help="What comes first: the largest of that.",
 )
-@click.option(
-    "--top",
-    metavar="N",
-    type=click.IntRange(0),
-    default=20,
-    show_default=True,
-    help="How many rows to show; 0 shows all.",
-)
-@click.option(
-    "--slowest",
-    metavar="N",
-    type=click.IntRange(0),
-    default=3,
-    show_default=True,
-    help="Of how many of the slowest tasks to show the critical path.",
-)
+@number_option("--top", 20, "How many rows to show; 0 shows all.")
+@number_option("--slowest", 3, "Of how many of the slowest tasks to show the critical path.")
 @click.option(
     "--against",
     metavar="OLD",
     help="Compare with an older log: show what got slower.",
 )
-@click.option("--local-time", is_flag=True, help="Times in the local time zone, and not in UTC.")
+@full_option
+@local_time_option
 def slow(  # noqa: PLR0913 - these are its options
     session: Session,
     *,
@@ -80,6 +73,7 @@ def slow(  # noqa: PLR0913 - these are its options
     top: int,
     slowest: int,
     against: str | None,
+    full: bool,
     local_time: bool,
 ) -> None:
     """
@@ -100,7 +94,7 @@ def slow(  # noqa: PLR0913 - these are its options
     """
     new = profile(session.tasks(settled=True), by, slowest)
     session.found = bool(new.actions)
-    answer = _Answer(session, by, top, local=local_time)
+    answer = _Answer(session, by, top, session.look(full=full, local=local_time))
     if against is None:
         answer.show(new, sort)
         return
@@ -125,14 +119,11 @@ class _Column(NamedTuple):
 class _Answer:
     """What is to be said, as tables for people or as JSON for programs."""
 
-    def __init__(self, session: Session, by: str | None, top: int, *, local: bool) -> None:
+    def __init__(self, session: Session, by: str | None, top: int, look: Look) -> None:
         self.session = session
         self.by = by
         self.top = top
-        output = session.output
-        self.look = Look(
-            unicode=not output.ascii, color=output.color, width=output.width, local=local
-        )
+        self.look = look
 
     def show(self, found: Profile, sort: str) -> None:
         """Show a profile."""
@@ -251,7 +242,7 @@ class _Answer:
         from rich.table import Table
         from rich.text import Text
 
-        console, width = self.session.console, self.session.output.width
+        console, width = self.session.console, self.look.width
         while True:
             table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
             for column in columns:

@@ -7,9 +7,11 @@ from typing import Any, Dict, Iterator, List
 
 import click
 
+from eliot._look import Look, duration_text
 from eliot._safe import printable
 from eliot._summary import Summary
 from eliot.cli._options import Session, log_command
+from eliot.cli._words import count_text
 
 __all__ = ["stats"]
 
@@ -33,7 +35,7 @@ def stats(session: Session) -> None:
     if session.json:
         session.write_json(data)
         return
-    for line in _lines(data, ascii_only=session.output.ascii):
+    for line in _lines(data, session.look(), _ASCII_BARS if session.output.ascii else _BARS):
         session.write(line + "\n")
     if data["types"]:
         session.write("\n")
@@ -41,36 +43,34 @@ def stats(session: Session) -> None:
             session.write(line + "\n")
 
 
-def _lines(data: Dict[str, Any], *, ascii_only: bool) -> Iterator[str]:
-    yield _several(data["tasks"], "task") + _details(
+def _lines(data: Dict[str, Any], look: Look, bars: str) -> Iterator[str]:
+    yield count_text(data["tasks"], "task") + _details(
         (data["failed_tasks"], "failed"), (data["incomplete_tasks"], "incomplete")
     )
-    yield _several(data["actions"], "action") + _details(
+    yield count_text(data["actions"], "action") + _details(
         (data["failed_actions"], "failed"), (data["unended_actions"], "never ended")
     )
-    yield _several(data["messages"], "message") + _details(
+    yield count_text(data["messages"], "message") + _details(
         (data["missing_messages"], "more missing"),
         (data["replaced_messages"], "in a place that another one has"),
     )
     rate = data["rate"]
     if rate is not None:
         seconds = data["last"] - data["first"]
-        yield f"from {_utc(data['first'])} to {_utc(data['last'])}: {seconds:,.3f} s"
-        bars = _ASCII_BARS if ascii_only else _BARS
-        yield f"[{_sparkline(rate['messages'], bars)}] {_each(rate)}"
+        time = duration_text(seconds, look)
+        yield f"from {_utc(data['first'])} to {_utc(data['last'])}: {time}"
+        most = count_text(max(rate["messages"]), "message")
+        each = f"at most {most} in each {duration_text(rate['span'], look)}"
+        yield f"[{_sparkline(rate['messages'], bars)}] {each}"
     for counts, what in (
         (data["bad_lines"], "bad line"),
         (data["degradations"], "degraded value"),
     ):
         if counts:
-            yield f"{_several(sum(counts.values()), what)}: {_counted(counts)}"
+            yield f"{count_text(sum(counts.values()), what)}: {_counted(counts)}"
     if data["loss_reports"]:
-        lost = _several(data["lost_messages"], "lost message")
+        lost = count_text(data["lost_messages"], "lost message")
         yield f"{lost}, as reported: {_counted(data['lost_types'])}"
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _details(*details: Any) -> str:
@@ -88,11 +88,6 @@ def _utc(seconds: float) -> str:
     except (ValueError, OverflowError, OSError):  # not of this age
         return f"{seconds:g}"
     return time.isoformat("T", "milliseconds") + "Z"
-
-
-def _each(rate: Dict[str, Any]) -> str:
-    most = max(rate["messages"])
-    return f"at most {_several(most, 'message')} in each {rate['span']:,.3g} s"
 
 
 def _sparkline(counts: List[int], bars: str) -> str:

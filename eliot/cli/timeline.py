@@ -20,6 +20,7 @@ from eliot._safe import printable
 from eliot._svg import svg
 from eliot._timeline import PageData, json_text, perfetto, speedscope
 from eliot.cli._options import Session, log_command
+from eliot.cli._words import count_text
 
 __all__ = ["page", "timeline"]
 
@@ -75,6 +76,7 @@ def timeline(session: Session, output: Optional[str], form: str, opens: bool) ->
     # All of it first: messages that come late join their tasks.
     tasks = [Lanes(task.top()) for task in list(session.tasks())]
     if not tasks:
+        session.output.note("eliot: there is no such task; nothing was written\n")
         return
     document = _document(form, tasks, title).encode("utf-8", "backslashreplace")
     if output == _STDOUT:
@@ -85,7 +87,7 @@ def timeline(session: Session, output: Optional[str], form: str, opens: bool) ->
     if session.json:
         session.write_json({"output": str(path), "tasks": len(tasks), "actions": count})
     else:
-        what = f"{_counted(len(tasks), 'task')}, {_counted(count, 'action')}"
+        what = f"{count_text(len(tasks), 'task')}, {count_text(count, 'action')}"
         session.write(f"{printable(path)}: {what}\n")
     if opens:
         webbrowser.open(path.resolve().as_uri())
@@ -102,10 +104,6 @@ def _is_same(path: Optional[str], other: Path) -> bool:
         return path is not None and os.path.samefile(path, other)
     except OSError:  # there is no such file yet
         return False
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _document(form: str, tasks: List[Lanes], title: str) -> str:

@@ -17,7 +17,7 @@ from eliot._render import Renderer, tree_data
 from eliot._stream import Stream
 from eliot._task import Task
 from eliot._typing import Message
-from eliot.cli._options import Session, log_command
+from eliot.cli._options import Session, full_option, local_time_option, log_command
 
 __all__ = ["tree"]
 
@@ -38,8 +38,8 @@ _CHUNK = 500
 
 @log_command
 @click.option("--fold", is_flag=True, help="Three or more siblings of one type as one line.")
-@click.option("--full", is_flag=True, help="Whole lines, however wide the terminal is.")
-@click.option("--local-time", is_flag=True, help="Times in the local time zone, and not in UTC.")
+@full_option
+@local_time_option
 @click.option(
     "-f",
     "--follow",
@@ -56,12 +56,7 @@ def tree(session: Session, *, fold: bool, full: bool, local_time: bool, follow: 
     all of the options hold.
     """
     output = session.output
-    look = Look(
-        unicode=not output.ascii,
-        color=output.color,
-        width=None if full else output.width,
-        local=local_time,
-    )
+    look = session.look(full=full, local=local_time)
     if follow:
         output.show_at_once()
         sources = [part.path or STDIN for part in session.log.parts]

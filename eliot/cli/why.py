@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Tuple
 
-import click
-
 from eliot._draw import Line
 from eliot._look import CLOCK, INDENTED, Look, cut, exception_text
 from eliot._safe import printable
-from eliot.cli._options import Session, log_command
+from eliot.cli._options import (
+    Session,
+    full_option,
+    local_time_option,
+    log_command,
+    number_option,
+)
 from eliot.cli._words import count_text
 from eliot.parse import Event, Failure, FailureGroup, Step, Task, failures
 
@@ -21,24 +25,10 @@ _TRACEBACK = (15, 40)
 
 
 @log_command
-@click.option(
-    "--before",
-    metavar="N",
-    type=click.IntRange(0),
-    default=5,
-    show_default=True,
-    help="How many messages and actions just before each failure to show.",
-)
-@click.option(
-    "--top",
-    metavar="N",
-    type=click.IntRange(0),
-    default=10,
-    show_default=True,
-    help="How many kinds of failures to show; 0 shows all.",
-)
-@click.option("--full", is_flag=True, help="Whole lines, however wide the terminal is.")
-@click.option("--local-time", is_flag=True, help="Times in the local time zone, and not in UTC.")
+@number_option("--before", 5, "How many messages and actions just before each failure to show.")
+@number_option("--top", 10, "How many kinds of failures to show; 0 shows all.")
+@full_option
+@local_time_option
 def why(session: Session, *, before: int, top: int, full: bool, local_time: bool) -> None:
     """
     Show why it failed: the way to each failure, equal ones together.
@@ -46,7 +36,7 @@ def why(session: Session, *, before: int, top: int, full: bool, local_time: bool
     A failure is an action that failed with an exception of its own. It is shown with the actions
     around it, outermost first: which of them the exception passed through, and which one handled
     it. Failures with the same exception on the same way are shown once, and counted. First come
-    those that nobody handled, of these the most frequent.
+    those that nobody handled, of these the most frequent; what was merely cancelled comes behind.
 
     Then come exceptions that were caught and logged with their traceback, and actions that never
     ended. The exit status is 1 if there is nothing of all that.
@@ -64,11 +54,7 @@ def why(session: Session, *, before: int, top: int, full: bool, local_time: bool
             for group in groups[: top or None]:
                 session.write_json({"kind": kind, **_plain(group)})
         return
-    output = session.output
-    look, wide = (
-        Look(unicode=not output.ascii, color=output.color, width=width, local=local_time)
-        for width in (None if full else output.width, None)
-    )
+    look, wide = (session.look(full=whole, local=local_time) for whole in (full, True))
     if not session.found:
         session.write(f"Nothing failed in {count_text(counted.number, 'task')}.\n")
     shown = [(title, groups) for _, title, groups in sections if groups]

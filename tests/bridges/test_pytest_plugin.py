@@ -41,6 +41,7 @@ class Session:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
         self.path: Path = pytester.path
+        pytester.makeini("[pytest]")  # or that of a folder around it would be taken
 
     def write(self, source: str) -> None:
         """Write the tests, and their configuration."""

@@ -80,6 +80,16 @@ def test_mistakes_are_explained(arguments: Any, eliot: Command) -> None:
     assert "Try 'eliot" in answer.errors
 
 
+def test_logs_are_no_commands(eliot: Command, log: Path) -> None:
+    """Who gives a log where a command should be is told how to see it."""
+    odd = log.with_name("a b.log")
+    odd.write_bytes(b"")
+
+    assert f"{str(log)!r} is no command; to see that log: eliot tree {log}" in eliot(log).errors
+    assert f"eliot tree '{odd}'" in eliot(odd).errors
+    assert (2, 2) == (eliot(log).status, eliot(f"{log}.1").status)
+
+
 @pytest.mark.parametrize(
     ("missing", "named"),
     [({"click"}, "click"), ({"rich"}, "rich"), ({"click", "rich"}, "click and rich")],

@@ -141,7 +141,12 @@ class TestStatus:
             (
                 OSError(errno.ENOSPC, "No space left on device"),
                 2,
-                "eliot: [Errno 28] No space left",
+                "eliot: No space left on device",
+            ),
+            (
+                FileNotFoundError(errno.ENOENT, "No such file or directory", "a\x1b/b"),
+                2,
+                "eliot: a\\x1b/b: No such file or directory",
             ),
             (KeyboardInterrupt(), 130, ""),
         ],

@@ -188,6 +188,14 @@ Critical path of request, 4.00 s, 2023-11-14 22:13:20 UTC, task 33333333-4444
         assert {"NUMBER", "FAILED", "SELF", "MAX"} <= set(columns(text))
         assert "…" not in text
 
+    def test_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All columns and whole lines are shown to who asks for them."""
+        path = write(tmp_path, request("u"))
+        _, whole = run(path)
+        monkeypatch.setenv("COLUMNS", "40")
+
+        assert (0, whole) == run(path, "--full")
+
     def test_long_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Names that are too long for a terminal take several lines; in a pipe they do not."""
         name = "module." * 30 + "function"

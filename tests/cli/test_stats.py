@@ -12,8 +12,8 @@ EXPECTED = """\
 2 tasks (1 failed, 1 incomplete)
 3 actions (2 failed, 1 never ended)
 6 messages
-from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:22.000Z: 2.000 s
-[█       ▄       ▄       ▄       ▄] at most 2 messages in each 0.0625 s
+from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:22.000Z: 2.00 s
+[█       ▄       ▄       ▄       ▄] at most 2 messages in each 62 ms
 
 count  failed  never ended  kind     type
     2       1            1  action   request
@@ -64,7 +64,7 @@ class TestText:
         """Times that no calendar knows are shown as they are."""
         line = b'{"task_uuid":"u","task_level":[1],"timestamp":1e300,"message_type":"m"}'
 
-        assert "from 1e+300 to 1e+300: 0.000 s" in eliot("stats", stdin=line).text
+        assert "from 1e+300 to 1e+300: 0 µs" in eliot("stats", stdin=line).text
 
     def test_is_coloured(self, eliot: Command, log: Path) -> None:
         """With colours the head is bold, and types that failed are red."""

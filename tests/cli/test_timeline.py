@@ -10,7 +10,7 @@ import re
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -127,11 +127,11 @@ class TestOutput:
         assert 2 == result.exit_code
         assert "No such file or directory" in result.output
 
-    def test_nothing(self) -> None:
-        """Without a task there is no output, and the status is 1."""
-        result = run("app.log", "--task", "z")
+    def test_nothing(self, eliot: Callable[..., Any]) -> None:
+        """Without a task there is no output, the command says so, and the status is 1."""
+        told = "eliot: there is no such task; nothing was written\n"
 
-        assert (1, "") == (result.exit_code, result.stdout)
+        assert ("", told, 1) == eliot("timeline", "app.log", "--task", "z")
         assert ["app.log"] == os.listdir()
 
 

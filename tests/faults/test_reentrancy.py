@@ -13,6 +13,7 @@ from eliot import (
     Field,
     MessageType,
     add_destinations,
+    configure,
     log_message,
     register_exception_extractor,
     start_action,
@@ -350,12 +351,20 @@ def to_two(path: Path) -> None:
     add_destinations(lambda _: helper())
 
 
+def to_more(path: Path) -> None:
+    """Log to a file, with all that can be switched on."""
+    to_file(path)
+    switches: Any = ("duration", "traceback", "caller", "process", "host", "thread", "task")
+    configure(levels={"quiet": "error"}, **dict.fromkeys(switches, True))
+
+
 KINDS: Dict[str, Callable[[Path], object]] = {
     "path": lambda path: to_file(str(path)),
     "watched": lambda path: to_file(path, watch=True),
     "text": lambda path: to_file(path.open("w", encoding="utf-8")),
     "latin-1": lambda path: to_file(path.open("w", encoding="latin-1")),
     "two": to_two,
+    "more": to_more,
 }
 
 

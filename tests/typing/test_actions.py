@@ -159,7 +159,7 @@ def test_preserve_context() -> None:
     assert callable(fits)
     with pytest.raises(TypeError):
         preserve_context(double)()  # type: ignore[call-arg] # it needs a number
-    preserve_context(7)  # type: ignore[type-var] # it cannot be called
+    preserve_context(7)  # type: ignore[arg-type] # it cannot be called
 
 
 def test_generator_functions() -> None:
