@@ -67,7 +67,7 @@ _PLACE = (_ODD, TASK_UUID_FIELD, TASK_LEVEL_FIELD, TIMESTAMP_FIELD)
 _OF_MESSAGE: FrozenSet[Any] = frozenset((*_PLACE, MESSAGE_TYPE_FIELD))
 _OF_ACTION: FrozenSet[Any] = frozenset((*_PLACE, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD))
 _OF_END = _OF_ACTION | {DURATION_FIELD}
-_OF_FAILURE = _OF_END | {EXCEPTION_FIELD, REASON_FIELD}
+_OF_FAILURE = _OF_END | {EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD}
 _OF_TRACEBACK = _OF_MESSAGE | {EXCEPTION_FIELD, REASON_FIELD, TRACEBACK_FIELD}
 
 #: Larger integers take care.
@@ -374,6 +374,12 @@ class Draw:
     def error(self, line: Line, values: Any) -> None:
         """Add the exception of an action that has failed."""
         self._add_error(line, values, self._shape(self._failures, values, _OF_FAILURE))
+
+    def traceback(self, values: Any, guides: str) -> Iterator[str]:
+        """Give the traceback of an action that has failed line by line, if its end has one."""
+        shape = self._shape(self._failures, values, _OF_FAILURE)
+        traceback = shape.get(values, TRACEBACK_FIELD)
+        return iter(()) if traceback is None else _traceback(traceback, guides, self.look)
 
     def duration(self, start: Any, end: Any) -> Optional[float]:
         """

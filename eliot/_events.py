@@ -239,14 +239,17 @@ class Events:
         if status == FAILED_STATUS:
             draw.error(line, message)
         draw.end(line, message, status)
-        if not self._gaps or action is None or action.kind is None:
-            return line.text
-        missing = level[-1] - 2 - action.seen
-        if missing <= 0:
-            return line.text
-        gap = Line(look, None, look.stem(len(level), look.branch), task.before)
-        gap.add_missing(missing)
-        return f"{gap.text}\n{line.text}"
+        lines = [line.text]
+        if status == FAILED_STATUS:
+            guides = " " * (ID + 1) + look.stem(len(inside), look.trunk)
+            lines.extend(draw.traceback(message, guides))
+        if self._gaps and action is not None and action.kind is not None:
+            missing = level[-1] - 2 - action.seen
+            if missing > 0:
+                gap = Line(look, None, look.stem(len(level), look.branch), task.before)
+                gap.add_missing(missing)
+                lines.insert(0, gap.text)
+        return "\n".join(lines)
 
     def unended(self) -> Iterator[str]:
         """Give a line for each action that has not ended: the log has."""

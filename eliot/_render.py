@@ -189,8 +189,11 @@ class Renderer:
                 if part.slots or part.start is None or part.last > _NO_CHILDREN:
                     stack.append((rest, following, below, whole))
                     below, whole = self._below(below.depth + 1, guides), duration
+                    guides = below.inside_branch
                     rest = self._children(part)
                     following = next(rest, None)
+                if part.end is not None and _status_of(part) == FAILED_STATUS:
+                    yield from draw.traceback(part.end, guides)
             elif isinstance(part, int):
                 line = Line(self._look, None, stem)
                 line.add_missing(part)

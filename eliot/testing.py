@@ -14,6 +14,7 @@ from typing import (
     Any,
     Callable,
     Dict,
+    List,
     Optional,
     Sequence,
     Tuple,
@@ -25,6 +26,7 @@ from unittest import SkipTest, TestCase
 
 import eliot._output as _output
 from eliot._captured import CapturedLogs
+from eliot._fields import TRACEBACK_FIELD
 from eliot._logged import (
     COMPLETED_STATUSES,
     LoggedAction,
@@ -33,6 +35,7 @@ from eliot._logged import (
     name_of,
 )
 from eliot._memory import MemoryLogger
+from eliot._safe import safeunicode
 from eliot._typing import JSONDefault, LoggerLike, Message, Serializer
 from eliot._validation import ActionType, MessageType
 from eliot.json import EliotJSONEncoder, default_function, json_default
@@ -65,6 +68,11 @@ class UnflushedTracebacks(Exception):
 
     A test that expects them calls `MemoryLogger.flush_tracebacks`.
     """
+
+    def __str__(self) -> str:
+        told: List[Message] = self.args[0] if self.args else []
+        texts = [safeunicode(message.get(TRACEBACK_FIELD)) for message in told]
+        return "\n".join(["not flushed with flush_tracebacks():", *texts])
 
 
 def check_for_errors(logger: MemoryLogger) -> None:

@@ -106,6 +106,29 @@ class TestLines:
             said(1, uuid="v", **fields, traceback="x"),
         )
 
+    def test_traceback_of_an_action(self) -> None:
+        """That of an action which has failed stands below its end."""
+        failure = {
+            "action_status": "failed",
+            "exception": "builtins.ValueError",
+            "reason": "no",
+            "traceback": "Traceback:\nValueError: no",
+        }
+
+        assert [
+            "▶ act",
+            "├─▶ act",
+            "│ ├─… 1 message missing",
+            "│ └─✗ act  0 µs  ValueError: no  x=1",
+            "│   Traceback:",
+            "│   ValueError: no",
+            "└─✗ act  0 µs  ValueError: no",
+            "  Traceback:",
+            "  ValueError: no",
+        ] == shown(
+            *(start(1), start(2, 1), end(2, 3, x=1, **failure), end(3, **failure)), gaps=True
+        )
+
     def test_width(self) -> None:
         """Lines are cut where the terminal ends."""
         events = Events(Look(width=40))

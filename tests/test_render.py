@@ -265,6 +265,28 @@ class TestTrouble:
             *(said(3, **message, traceback="oops"), end(4)),
         )[1:]
 
+    def test_traceback_of_an_action(self) -> None:
+        """That of an action which has failed stands below its first line, before what is in it."""
+        failure: Any = {
+            "action_status": "failed",
+            "exception": "builtins.ValueError",
+            "reason": "no",
+            "traceback": "Traceback:\nValueError: no",
+        }
+
+        assert [
+            "✗ act  0 µs  ValueError: no  → x=1",
+            "│   Traceback:",
+            "│   ValueError: no",
+            "├─✗ act  0 µs  ValueError: no",
+            "│   Traceback:",
+            "│   ValueError: no",
+            "└─✓ act  0 µs  → traceback=1",
+        ] == body(
+            *(start(1), start(2, 1), end(2, 2, **failure)),
+            *(start(3, 1), end(3, 2, traceback=1), end(4, x=1, **failure)),
+        )
+
     def test_odd_traceback(self) -> None:
         """A field of that name may hold anything."""
         assert ['! say  failed  log_level="error"', "  [1]"] == body(

@@ -113,6 +113,21 @@ class TestCheckForErrors:
 
         assert (logger.tracebackMessages,) == raised.value.args
 
+    def test_unflushed_tracebacks_as_text(self) -> None:
+        """Tracebacks that nobody flushed are shown as Python does."""
+        logger = MemoryLogger()
+        write_traceback(logger, exc_info=ValueError("one"))
+        write_traceback(logger, exc_info=ValueError("two"))
+        with pytest.raises(UnflushedTracebacks) as raised:
+            check_for_errors(logger)
+
+        assert [
+            "not flushed with flush_tracebacks():",
+            "ValueError: one",
+            "ValueError: two",
+        ] == str(raised.value).split("\n")
+        assert "not flushed with flush_tracebacks():" == str(UnflushedTracebacks())
+
     def test_flushed_tracebacks_are_fine(self) -> None:
         """A traceback that was expected is no mistake, however often one looks."""
         logger = MemoryLogger()
