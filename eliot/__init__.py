@@ -169,4 +169,5 @@ if not TYPE_CHECKING:  # under no other name, which type checkers would not know
     def __dir__() -> _List[str]:
         return sorted({*globals(), *__all__})
 
+
 del TYPE_CHECKING
