@@ -19,7 +19,7 @@ from eliot.cli._group import COMMANDS
 Command = Callable[..., Any]
 
 #: What must not be loaded where only help is wanted.
-HEAVY = ("rich", "asyncio", "orjson", "pyrsistent", "subprocess", "eliot._inputs")
+HEAVY = ("rich", "asyncio", "orjson", "pyrsistent", "eliot._inputs")
 
 
 def test_help_names_all_commands(eliot: Command) -> None:
