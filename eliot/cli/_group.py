@@ -41,8 +41,11 @@ class _Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: List[str]
     ) -> Tuple[Optional[str], Optional[click.Command], List[str]]:
-        if args[0] not in COMMANDS and os.path.exists(args[0]):
-            ctx.fail(f"{args[0]!r} is no command; to see that log: eliot tree {quote(args[0])}")
+        name = args[0]
+        if name not in COMMANDS and os.path.exists(name):
+            ctx.fail(f"{name!r} is no command; to see that log: eliot tree {quote(name)}")
+        if name.startswith(os.sep):  # click 8.1 would take it for an option
+            ctx.fail(f"No such command {name!r}.")
         return super().resolve_command(ctx, args)
 
 
