@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any, Dict, Generator, Iterator, List, TypeVar
 
@@ -66,6 +67,13 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """Leave out what takes long, if that is wanted."""
     if LIGHTLY:
         items[:] = [item for item in items if item.get_closest_marker("heavy") is None]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector all that is there already: tests call it again and again."""
+    if hasattr(gc, "freeze"):
+        gc.collect()
+        gc.freeze()
 
 
 def _refuse_skip(report: Report) -> Report:
