@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import eliot
@@ -103,6 +103,7 @@ class TestTornLines:
     @given(MESSAGES, MESSAGES, st.data())
     def test_the_neighbour_is_read(self, torn: Fields, whole: Fields, data: st.DataObject) -> None:
         """What follows the torn message is read, and the torn one is reported."""
+        assume(not any("}" in key for key in whole))  # or both together could be an object
         size = data.draw(st.integers(1, len(line(torn)) - 2))
         head = line(torn)[:size]
 
@@ -154,7 +155,7 @@ class TestHoles:
     def test_between_messages(self, size: int) -> None:
         """Messages before and behind a hole are read; its size is said."""
         hole = b"\0" * size
-        said = f"not JSON, with a hole of {size} NUL bytes"
+        said = f"not JSON, with a hole of {size} NUL byte{'s' if size > 1 else ''}"
 
         assert ([ONE, TWO], [f"line 2: {said}"], [hole]) == read(A + hole + B)
         assert ([ONE, TWO], [f"line 1: {said}"], [hole]) == read(A[:-1] + hole + B)

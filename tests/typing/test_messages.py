@@ -73,8 +73,9 @@ def test_tracebacks() -> None:
     writeFailure(Failure())
 
 
-def test_extractors() -> None:
+def test_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
     """An extractor takes what it is registered for."""
+    monkeypatch.setattr("eliot._errors._error_extraction.registry", {})
 
     def extract(error: OSError) -> Dict[str, Any]:
         return {"errno": error.errno}
