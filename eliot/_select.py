@@ -10,7 +10,12 @@ from json import dumps, loads
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Pattern, Sequence
 
 from eliot._entries import Entry
-from eliot._fields import VALID_STATUSES
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    MESSAGE_TYPE_FIELD,
+    VALID_STATUSES,
+)
 from eliot._levels import LEVELS
 from eliot._safe import saferepr
 from eliot.parse import Task
@@ -25,6 +30,8 @@ _ORDER: Dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+_OWN = (MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
 
 #: Seconds in each unit of time.
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -49,6 +56,9 @@ class Condition(NamedTuple):
 
     def holds(self, entry: Entry) -> bool:
         """Tell whether a field has such a value in the entry: at its start or at its end."""
+        if self.field in _OWN:
+            value = _own(entry).get(self.field)
+            return value is not None and self._compare(value)
         return any(
             self._compare(value)
             for fields in (entry.fields, entry.end_fields)
@@ -73,6 +83,13 @@ class Condition(NamedTuple):
 
     def _as_text(self) -> str:
         return self.value if isinstance(self.value, str) else self.text
+
+
+def _own(entry: Entry) -> Dict[str, Optional[str]]:
+    """Return those fields of a message that an entry has under other names."""
+    if entry.kind == "action":
+        return {ACTION_TYPE_FIELD: entry.type, ACTION_STATUS_FIELD: entry.status}
+    return {MESSAGE_TYPE_FIELD: entry.type}
 
 
 def _text_of(value: Any) -> str:

@@ -191,6 +191,24 @@ class TestCondition:
 
         assert not condition(text).holds(lone(**fields).top())
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("action_type=a", [0]),
+            ("action_type!=b", [0]),
+            ("action_status=succeeded", [0]),
+            ("action_status=started", []),
+            ("message_type~^m", [1]),
+            ("message_type!=x", [1]),
+        ],
+    )
+    def test_knows_types_and_statuses(self, text: str, expected: List[int]) -> None:
+        """The type and the status have the names that they have in messages."""
+        task = action({}, {}, {"message_type": "m"}, {})
+        holds = condition(text).holds
+
+        assert expected == [number for number, entry in enumerate(task.walk()) if holds(entry)]
+
     def test_looks_at_both_ends(self) -> None:
         """For an action a condition holds if it does of its start or of its end."""
         entry = action({"x": 1, "same": 1}, {"y": 2, "same": 2}).top()
