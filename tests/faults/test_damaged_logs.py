@@ -154,7 +154,7 @@ class TestHoles:
     def test_between_messages(self, size: int) -> None:
         """Messages before and behind a hole are read; its size is said."""
         hole = b"\0" * size
-        said = f"not JSON, with a hole of {size} NUL bytes"
+        said = f"not JSON, with a hole of {size} NUL byte{'' if size == 1 else 's'}"
 
         assert ([ONE, TWO], [f"line 2: {said}"], [hole]) == read(A + hole + B)
         assert ([ONE, TWO], [f"line 1: {said}"], [hole]) == read(A[:-1] + hole + B)
