@@ -88,6 +88,13 @@ class Task:
                     self._source = Tree.told(self._uuid, source)
         return self._tree()
 
+    def _size(self) -> int:
+        """Return how many messages there are; to ask for it is not to look at the task."""
+        source = self._source
+        if isinstance(source, Tree):
+            return len(source.messages)
+        return len(source) if isinstance(source, list) else 1
+
     def add(self, message_dict: Mapping[str, Any]) -> Task:
         """
         Return the task with one more message.

@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 # answers questions are public, too.
 __all__ = ["Parser", "Task", "TaskLevel", "WrittenAction", "WrittenMessage"]
 
-# So many tasks that were completed are remembered at most.
-_MOST_RECENT = 2 * (ROOM // (TASK_ROOM + 1) + 1)
-
 #: What answers to questions are made of.
 _FINDINGS = frozenset(
     (
@@ -286,12 +283,17 @@ def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Ite
 
 def hold_back(tasks: Iterable[Task]) -> Iterator[Task]:
     """Give tasks of a stream so late that late messages have joined them, and none comes twice."""
-    held: deque[Task] = deque()
+    held: deque[tuple[Task, int]] = deque()
+    behind = 0  # the room that those after the first one take, as the stream counts it
     for task in tasks:
-        held.append(task)
-        if len(held) > _MOST_RECENT:
-            yield held.popleft()
-    yield from held
+        room = task._size() + TASK_ROOM
+        behind += room if held else 0
+        held.append((task, room))
+        while behind > 2 * ROOM:
+            yield held.popleft()[0]
+            behind -= held[0][1]
+    for task, _ in held:
+        yield task
 
 
 def _number(item: tuple[int, Task]) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eliot._stream import ENDS, KINDS, Stream
-from eliot.parse import Parser, Task, WrittenMessage
+from eliot.parse import Parser, Task, WrittenMessage, hold_back
 
 Fields = Dict[str, Any]
 
@@ -201,3 +201,22 @@ def test_taken(steps: List[Fields], order: bool, data: st.DataObject) -> None:
     complete = list(stream.tasks(messages()))
 
     assert [None if complete else one_by_one(log), None] == taken
+
+
+def test_large_tasks_do_not_pile_up() -> None:
+    """As many messages are held back as the stream remembers, in few tasks or in many."""
+    read: List[str] = []
+
+    def messages() -> Iterator[Fields]:
+        for uuid in "abcde":
+            read.append(uuid)
+            yield {**start([1]), "task_uuid": uuid}
+            for number in range(2, 6000):
+                yield message([number], task_uuid=uuid)
+            yield end([6000], task_uuid=uuid)
+
+    tasks = hold_back(Parser.parse_stream(messages()))
+
+    assert "a" == next(tasks).top().task_uuid
+    assert ["a", "b", "c"] == read
+    assert [*"bcde"] == [task.top().task_uuid for task in tasks]
