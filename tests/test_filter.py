@@ -14,7 +14,7 @@ import pytest
 
 import eliot
 import eliot.filter
-from eliot.filter import USAGE, EliotFilter, main
+from eliot.filter import USAGE, EliotFilter, main, run_program
 
 
 def filtered(expression: str, *lines: Union[str, bytes]) -> List[Any]:
@@ -218,6 +218,18 @@ class TestMain:
         assert 1 == status.value.code
         assert "Traceback (most recent call last):" == lines[0]
         assert r"AttributeError: 'str' object has no attribute '\x1b[31m'" == lines[-1]
+
+    def test_left_early(self) -> None:
+        """That the reader has seen enough is for the interpreter to deal with."""
+
+        class Closed(StringIO):
+            def write(self, text: str) -> int:
+                raise BrokenPipeError
+
+        process = Process(["J"], "1\n")
+        process.stdout = Closed()
+        with pytest.raises(BrokenPipeError):
+            run_program(process)
 
     def test_as_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is the same program in this process."""

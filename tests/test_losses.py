@@ -68,6 +68,14 @@ class TestLosses:
         assert MAX_TYPES == losses.types["other types"]
         assert 2 * MAX_TYPES == sum(losses.types.values())
 
+    def test_lines_that_are_none(self) -> None:
+        """A line that is no message, by an encoder of the program's own, counts, too."""
+        losses = Losses()
+        losses.add_lines(b'{"message_type":"a"}\noops\n')
+
+        assert 2 == losses.count
+        assert 1 == losses.types["a"]
+
     def test_report(self) -> None:
         """The report says it all, in a task of its own."""
         losses = Losses()

@@ -82,6 +82,15 @@ class TestMessages:
 
         assert [([1], "a"), ([2], "loud"), ([3], "a")] == outline(log)
 
+    def test_in_what_was_silenced(self, log: Messages) -> None:
+        """Where thresholds are gone, an action that was silenced hands its messages on."""
+        with start_action("a"):
+            action = start_action("quiet")
+            configure(levels={})
+            action.log("quiet")
+
+        assert [([1], "a"), ([2], "quiet"), ([3], "a")] == outline(log)
+
     def test_takes_no_slot(self, log: Messages) -> None:
         """What is not logged leaves no gap."""
         with start_action("a"):

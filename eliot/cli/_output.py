@@ -89,10 +89,8 @@ class Output:
             self.write_error(text)
 
     def show_at_once(self) -> None:
-        """Hold nothing back, and use no pager."""
-        held, self._held = self._held, None
-        for text in held or ():
-            self.write(text)
+        """Hold nothing back, and use no pager; call it before anything is written."""
+        self._held = None
 
     def _start_pager(self) -> None:
         self.before_writing()

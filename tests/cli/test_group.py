@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -136,7 +135,8 @@ def test_is_a_module(eliot: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """The module runs the command wherever it is run."""
     called: List[bool] = []
     monkeypatch.setattr("eliot.cli.main", lambda: called.append(True))
-    runpy.run_path(str(Path(package.__file__).parent / "cli" / "__main__.py"))
+    monkeypatch.delitem(sys.modules, "eliot.cli.__main__", raising=False)
+    importlib.import_module("eliot.cli.__main__")
 
     assert [True] == called
 

@@ -92,10 +92,10 @@ class TestFilter:
         other.write_bytes(b'oops\n{"x": "\\u001b"}\n')
         answer = eliot("filter", "--skip-errors", "{'\x1b': 1}[J['x']]", log, other)
 
-        assert [
-            *(f"{log}:{number}: KeyError: 'x'" for number in range(1, 7)),
-            f"{other}:1: JSONDecodeError: Expecting value: line 1 column 1 (char 0)",
-        ] == answer.errors.splitlines()
+        *errors, last = answer.errors.splitlines()
+
+        assert [f"{log}:{number}: KeyError: 'x'" for number in range(1, 7)] == errors
+        assert last.startswith(f"{other}:1: JSONDecodeError: ")  # PyPy says why in its own words
         assert ("1\n", 0) == answer[::2]
 
     @pytest.mark.parametrize("expression", ["J +", "J\0"])
