@@ -87,6 +87,9 @@ def test_logs_are_no_commands(eliot: Command, log: Path) -> None:
     assert f"{str(log)!r} is no command; to see that log: eliot tree {log}" in eliot(log).errors
     assert f"eliot tree '{odd}'" in eliot(odd).errors
     assert 2 == eliot(log).status
+    missing = eliot(f"{log}.1")
+
+    assert (2, True) == (missing.status, "No such command" in missing.errors)
 
 
 @pytest.mark.parametrize(
