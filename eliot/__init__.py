@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any as _Any
-from typing import Callable as _Callable
 from typing import List as _List
-from typing import Protocol as _Protocol
 
 from eliot import _action as _action
 from eliot import _branch as _branch
 from eliot import _errors as _errors
 from eliot import _message as _message
 from eliot import _output as _output
-from eliot import _parse as _parse
 from eliot import _traceback as _traceback
 from eliot import _util as _util
 from eliot import _validation as _validation
 from eliot import json as json
-from eliot import parse as parse
 from eliot._action import Action, current_action, log_message, start_action, start_task
 from eliot._deprecation import warn_deprecated as _warn_deprecated
 from eliot._errors import register_exception_extractor
@@ -39,22 +35,25 @@ from eliot._typing import Destination as _Destination
 from eliot._validation import ActionType, Field, MessageType, ValidationError, fields
 
 if TYPE_CHECKING:
+    from typing import Callable as _Callable
+    from typing import Protocol as _Protocol
+
+    from eliot import _parse as _parse
+    from eliot import parse as parse
     from eliot._console import to_console
     from eliot._files import FileDestination
     from eliot._interface import ILogger
     from eliot._status import status
     from eliot._writer import BackgroundWriter
 
+    class _AddDestinations(_Protocol):
+        def __call__(self, *destinations: _Destination) -> None: ...
+
+    class _AddGlobalFields(_Protocol):
+        def __call__(self, **fields: _Any) -> None: ...
+
+
 __version__ = "2.0.0"
-
-
-class _AddDestinations(_Protocol):
-    def __call__(self, *destinations: _Destination) -> None: ...
-
-
-class _AddGlobalFields(_Protocol):
-    def __call__(self, **fields: _Any) -> None: ...
-
 
 add_destinations: _AddDestinations = Logger._destinations.add
 remove_destination: _Callable[[_Destination], None] = Logger._destinations.remove
@@ -155,6 +154,10 @@ if not TYPE_CHECKING:  # under no other name, which type checkers would not know
         """Open late what few programs need, or what `eliot._output` opens late."""
         if name in ("BackgroundWriter", "FileDestination", "ILogger"):
             return getattr(_output, name)
+        if name in ("_parse", "parse"):  # writers do not need the readers
+            from importlib import import_module
+
+            return import_module(f"eliot.{name}")
         if name == "status":
             from eliot._status import status
 
