@@ -447,3 +447,11 @@ class TestReaders:
 
         assert "message_type: 'm'" in text
         assert "y: 2" in text
+
+
+def test_readers_are_opened_late() -> None:
+    """The readers are there as soon as somebody asks for them, under both names."""
+    open_late = vars(eliot)["__getattr__"]
+
+    assert eliot.parse is open_late("parse")
+    assert eliot._parse is open_late("_parse")
