@@ -24,8 +24,8 @@ documentation are refreshed by
 
     python benchmarks/run.py && python benchmarks/plot.py
 
-and are in docs/explanation/performance/ then. All topics take about ten minutes on two quiet cores,
-with `--quick` about three.
+and are in docs/explanation/performance/ then. All topics take about twenty minutes on two quiet
+cores, with `--quick` about six.
 
 The status is 1 when instructions have grown by more than 3 %. If that has a good reason,
 `python benchmarks/run.py instructions --accept` writes the new counts to

@@ -61,7 +61,7 @@ def terminal(name: str, command: str, folder: Path, columns: int = 110) -> None:
 
 def timeline(folder: Path) -> None:
     """Make a picture of the page of `eliot timeline`, with a failure that is selected."""
-    from playwright.sync_api import (  # type: ignore[import-not-found,unused-ignore]
+    from playwright.sync_api import (  # type: ignore[import-not-found,unused-ignore] # only on 3.11
         sync_playwright,
     )
 

@@ -9,7 +9,6 @@ ACTION_STATUS_FIELD = "action_status"
 EXCEPTION_FIELD = "exception"
 REASON_FIELD = "reason"
 TRACEBACK_FIELD = "traceback"
-LOG_LEVEL_FIELD = "log_level"
 
 # Those that are logged if somebody wants them.
 LOG_LEVEL_FIELD = "log_level"

@@ -35,7 +35,7 @@ class Lines:
     Lines for a file, in one piece of memory.
 
     An object for each line would cost those who log a third more, and the thread that writes three
-    times as much, for which those who log have to wait: benchmarks/bench/latency.py.
+    times as much, for which those who log have to wait: benchmarks/bench/background.py.
 
     One at a time may call `grant`, `put`, `take` and `drop`; anybody may add lines meanwhile, with
     `add`, or as that does it: each of its steps is atomic.

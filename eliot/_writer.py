@@ -5,9 +5,9 @@ from __future__ import annotations
 import atexit
 import sys
 import time
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
-from typing import Any, List, Optional, Set, Type, TypeVar
+from typing import Any, Optional, Set, Type, TypeVar
 
 from eliot._backlog import Backlog
 from eliot._fork import renew_in_child
@@ -121,7 +121,7 @@ class BackgroundWriter(Backlog):
 
     def _start(self) -> bool:
         """Start the thread, and return whether there is one now."""
-        if self._closed or _ENDED:
+        if self._closed or _ENDED.is_set():
             return False
         thread = Thread(target=self.work, args=(self._is_over,), name="eliot-writer", daemon=True)
         try:
@@ -193,15 +193,15 @@ class BackgroundWriter(Backlog):
 #: The writers that have a thread.
 _RUNNING: Set[BackgroundWriter] = set()
 
-#: Filled at the end of the process, when threads may be stopped at any time. To ask whether the
+#: Set at the end of the process, when threads may be stopped at any time. To ask whether the
 #: main thread is alive would not do: before Python 3.13 that can break its last steps.
-_ENDED: List[float] = []
+_ENDED = Event()
 
 
 def _end_all() -> None:
     """Have all written that waits; runs at the end of the process."""
+    _ENDED.set()
     deadline = time.monotonic() + EXIT_TIMEOUT
-    _ENDED.append(deadline)
     for writer in tuple(_RUNNING):
         if not writer.stop(max(0, deadline - time.monotonic())):
             lost = writer.waiting + writer._losses.count

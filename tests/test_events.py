@@ -10,29 +10,7 @@ import pytest
 from eliot import _events
 from eliot._events import Events
 from eliot._look import PLAIN, Look
-
-UUID = "2cd4e99c-7b11"
-
-
-def message(*level: int, at: float = 0.0, uuid: str = UUID, **fields: Any) -> Dict[str, Any]:
-    """Make a message that was logged so many seconds after the first."""
-    return {"task_uuid": uuid, "task_level": [*level], "timestamp": 1443193754.5 + at, **fields}
-
-
-def start(*level: int, kind: str = "act", **fields: Any) -> Dict[str, Any]:
-    """Make the start of an action."""
-    return message(*level, action_type=kind, action_status="started", **fields)
-
-
-def end(*level: int, kind: str = "act", **fields: Any) -> Dict[str, Any]:
-    """Make the end of an action, which succeeded unless something else is said."""
-    ending: Dict[str, Any] = {"action_status": "succeeded", **fields}
-    return message(*level, action_type=kind, **ending)
-
-
-def said(*level: int, kind: str = "say", **fields: Any) -> Dict[str, Any]:
-    """Make a message outside the boundaries of actions."""
-    return message(*level, message_type=kind, **fields)
+from stories import end, order, said, start
 
 
 def shown(*messages: Dict[str, Any], look: Look = PLAIN, gaps: bool = False) -> List[str]:
@@ -55,24 +33,7 @@ class TestLines:
             "2cd4e99c 15:09:14.551  │ └─✗ charge  50 ms  KeyError: '1881'  code=402",
             '2cd4e99c 15:09:14.552  ├─· invoice  why="none"',
             "2cd4e99c 15:09:14.600  └─✓ order  100 ms  items=0",
-        ] == [
-            events.text(each)
-            for each in (
-                start(1, kind="order", number=17),
-                start(2, 1, kind="charge", amount=20, at=0.001),
-                end(
-                    *(2, 2),
-                    kind="charge",
-                    at=0.051,
-                    action_status="failed",
-                    exception="builtins.KeyError",
-                    reason="'1881'",
-                    code=402,
-                ),
-                said(3, kind="invoice", why="none", at=0.052),
-                end(4, kind="order", at=0.1, items=0),
-            )
-        ]
+        ] == [events.text(each) for each in order("none")]
 
     def test_message_alone(self) -> None:
         """A message outside any action has no place in a tree."""

@@ -21,31 +21,11 @@ from eliot._draw import Draw, Line
 from eliot._look import PLAIN, Look
 from eliot._render import Renderer, mime_bundle, tree_data, tree_lines
 from eliot.parse import Parser, Task, read_lines
+from stories import UUID, end, message, order, said, start
 
 ASCII = Look(unicode=False)
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-UUID = "2cd4e99c-7b11"
 HEADER = f"{UUID}  2015-09-25 15:09:14 UTC"
-
-
-def message(*level: int, at: float = 0.0, **fields: Any) -> Dict[str, Any]:
-    """Make a message that was logged so many seconds after the first."""
-    return {"task_uuid": UUID, "task_level": [*level], "timestamp": 1443193754.5 + at, **fields}
-
-
-def start(*level: int, at: float = 0.0, kind: Any = "act", **fields: Any) -> Dict[str, Any]:
-    """Make the start of an action."""
-    return message(*level, at=at, action_type=kind, action_status="started", **fields)
-
-
-def end(*level: int, at: float = 0.0, kind: str = "act", **fields: Any) -> Dict[str, Any]:
-    """Make the end of an action, which succeeded unless something else is said."""
-    return message(*level, at=at, action_type=kind, **{"action_status": "succeeded", **fields})
-
-
-def said(*level: int, at: float = 0.0, kind: str = "say", **fields: Any) -> Dict[str, Any]:
-    """Make a message outside the boundaries of actions."""
-    return message(*level, at=at, message_type=kind, **fields)
 
 
 def task_of(*messages: Dict[str, Any]) -> Task:
@@ -66,21 +46,7 @@ def body(*messages: Dict[str, Any], look: Look = PLAIN, fold: bool = False) -> L
     return [line[14:] for line in lines(*messages, look=look, fold=fold)[1:]]
 
 
-ORDER = (
-    start(1, kind="order", number=17),
-    start(2, 1, kind="charge", amount=20, at=0.001),
-    end(
-        *(2, 2),
-        kind="charge",
-        at=0.051,
-        action_status="failed",
-        exception="builtins.KeyError",
-        reason="'1881'",
-        code=402,
-    ),
-    said(3, kind="invoice", why="no such card", at=0.052),
-    end(4, kind="order", at=0.1, items=0),
-)
+ORDER = order("no such card")
 
 
 class TestTree:

@@ -870,7 +870,7 @@ class TestExit:
     ) -> None:
         """It is not put off for longer than half a minute; what is lost is told."""
         monkeypatch.setattr(writer_room, "EXIT_TIMEOUT", 0.01)
-        monkeypatch.setattr(writer_room, "_ENDED", [])
+        monkeypatch.setattr(writer_room, "_ENDED", Event())
         blocked(gate, gate)
         writer_room._end_all()
 
@@ -900,7 +900,7 @@ class TestChildren:
         from multiprocessing import process, util
 
         monkeypatch.setattr(process, "parent_process", object)
-        monkeypatch.setattr(writer_room, "_ENDED", [])
+        monkeypatch.setattr(writer_room, "_ENDED", Event())
         finalizers: dict[Any, Any] = util._finalizer_registry  # type: ignore[attr-defined] # private
         before = set(finalizers)
         gate.open.set()

@@ -11,7 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright  # type: ignore[import-not-found,unused-ignore]
+from playwright.sync_api import (  # type: ignore[import-not-found,unused-ignore] # only on 3.11
+    sync_playwright,
+)
 
 #: Draw what is seen when zooming in and moving; what the browser defers is done in the next frame.
 LOOK_AROUND = """async () => {

@@ -14,6 +14,7 @@ from eliot._follow import Following
 from eliot._inputs import STDIN
 from eliot._look import Look
 from eliot._render import Renderer, tree_data
+from eliot._stream import ROOM as REMEMBERED
 from eliot._stream import Stream
 from eliot._task import Task
 from eliot._typing import Message
@@ -29,8 +30,8 @@ PATIENCE = 20_000
 ROOM = 200_000
 
 #: A task that is complete is held back until so many messages of others have been, for it may get
-#: late ones; the parser remembers it about as long.
-HELD = 11_000
+#: late ones as long as the parser remembers it.
+HELD = 2 * REMEMBERED
 
 #: So many lines are written at a time.
 _CHUNK = 500
