@@ -34,7 +34,7 @@ from eliot._loggers import Logger
 from eliot._reports import format_exception, told_at
 from eliot._safe import class_name, safeunicode
 from eliot._schema import ActionSerializers
-from eliot._speech import deliver, logger_or_default, say, type_text
+from eliot._speech import deliver, logger_or_default, say_as_told, type_text
 from eliot._switches import add, prepare, switches
 from eliot._task_id import parse_task_id
 from eliot._tasklevel import TaskLevel
@@ -230,14 +230,7 @@ class Action(Place):
         serializer = None if self._serializers is None else self._serializers.start
         deliver(fields, self._logger, serializer)
 
-    def log(
-        self,
-        message_type: str,
-        *,
-        __eliot_logger__: Any = None,
-        __eliot_serializer__: Any = None,
-        **fields: Any,
-    ) -> None:
+    def log(self, message_type: str, **fields: Any) -> None:
         """
         Log a message in this action, whether it is the current one or not.
 
@@ -256,10 +249,9 @@ class Action(Place):
             except CRAMPED:  # it is logged as if nothing were switched on
                 pass
         try:
-            say(self, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            say_as_told(self, message_type, fields)
         except CRAMPED:
-            given = (self, message_type, fields, __eliot_logger__, __eliot_serializer__)
-            LATER.append((say, given))
+            LATER.append((say_as_told, (self, message_type, fields)))
 
     def add_success_fields(self, **fields: Any) -> None:
         """
@@ -361,7 +353,8 @@ class Action(Place):
         logger = self._logger
         try:
             if serializer is None and type(logger) is Logger and not LATER:
-                logger._destinations.deliver(fields, logger)
+                to_all = logger._destinations.deliver
+                to_all(fields, logger)
             else:
                 deliver(fields, logger, serializer)
         except CRAMPED:

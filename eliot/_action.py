@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from itertools import count
 from os import urandom
-from typing import Any, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 import eliot._output as _output
 from eliot._act import Action
-from eliot._context import _CURRENT, Place, current, standing
+from eliot._context import Place, current, innermost, standing
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
@@ -82,6 +82,12 @@ __all__ = [
 ]
 
 _new: Any = object.__new__
+
+#: The start message has the first one. A count would take twice as long to make.
+_LATER_SLOTS = range(2, sys.maxsize)
+
+#: To look up an attribute of a module that opens rooms late takes five times as long.
+_defaults: Dict[str, Any] = vars(_output)
 
 
 def current_action() -> Optional[Action]:
@@ -159,12 +165,11 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
             if parent._process is not process:
                 here.adopt(parent)
             action._task_uuid = parent._task_uuid
-            level = [*parent._level, next(parent._slots)]
-            action._level = tuple(level)
-            level.append(1)
-        action._logger = _output._DEFAULT_LOGGER if logger is None else logger
+            action._level = [*parent._level, next(parent._slots)]
+            level = [*action._level, 1]
+        action._logger = _defaults["_DEFAULT_LOGGER"] if logger is None else logger
         action._process = process
-        action._slots = count(2)  # the start message has the first one
+        action._slots = iter(_LATER_SLOTS)
         action._action_type = action_type if type(action_type) is str else type_text(action_type)
         action._serializers = serializers
         action._parent = parent
@@ -182,7 +187,8 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
         if switches.on:
             action._clock()
         if serializer is None and type(used) is Logger and not LATER:
-            used._destinations.deliver(fields, used)
+            to_all = used._destinations.deliver  # no method, so a call of it would be slower
+            to_all(fields, used)
         else:
             deliver(fields, used, serializer)
     except CRAMPED:
@@ -216,7 +222,7 @@ def start_action(
     >>> with start_action("yourapp:download", url="http://example.com"):
     ...     pass
     """
-    parent: Any = _CURRENT.get()
+    parent: Any = innermost()
     if parent is not None and parent.unclear:
         parent = current()
     return begin(parent, logger, action_type, _serializers, fields)

@@ -11,6 +11,7 @@ from typing import (
     Callable,
     Generic,
     Iterable,
+    Iterator,
     List,
     Optional,
     Sequence,
@@ -25,7 +26,17 @@ from eliot._later import CRAMPED, LATER
 from eliot._safe import saferepr
 from eliot._typing import LoggerLike
 
-__all__ = ["Place", "Standpoint", "Visit", "current", "stamp", "standing"]
+__all__ = [
+    "Place",
+    "Standpoint",
+    "Visit",
+    "current",
+    "innermost",
+    "make_current",
+    "stamp",
+    "standing",
+    "undo",
+]
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="Place")
@@ -97,7 +108,7 @@ class Place(_Stay):
         self._level = tuple(level)
         self._process = here.process
         # next() of a count is one atomic step: threads that share a place never share a slot.
-        self._slots = count(1)
+        self._slots: Iterator[int] = count(1)
         self._unvisited = True
         # All but the first one, which is the place itself: most places have no other.
         self._visits: Sequence[Visit[Any]] = ()
@@ -235,6 +246,12 @@ class Standpoint:
 
 
 _CURRENT: ContextVar[Optional[_Stay]] = ContextVar("eliot.action", default=None)
+
+# For other rooms on the hot path: each use of a method of an imported object would make a new
+# bound method, which takes longer than the call.
+innermost = _CURRENT.get
+make_current = _CURRENT.set
+undo = _CURRENT.reset
 
 
 def _is_over(stay: _Stay) -> bool:

@@ -20,7 +20,7 @@ from typing import (
 
 from eliot._action import Action, begin
 from eliot._call_fields import CallFields, name_of, named, without_partial
-from eliot._context import _CURRENT, Standpoint, current
+from eliot._context import Standpoint, current, innermost
 from eliot._later import CRAMPED
 from eliot._parameters import Bind
 from eliot._safe import class_name, saferepr
@@ -199,7 +199,7 @@ def _function(
             fields = {}
         if fields is None:
             return f(*args, **kwargs)
-        parent: Any = None if new_task else _CURRENT.get()
+        parent: Any = None if new_task else innermost()
         if parent is not None and parent.unclear:
             parent = current()
         with begin(parent, None, action_type, None, fields) as action:

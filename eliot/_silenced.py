@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any, List, Optional, Tuple, Type
 
 from eliot._act import Action
-from eliot._context import _CURRENT, Place
+from eliot._context import Place, make_current, undo
 from eliot._ids import new_task_uuid
 from eliot._later import CRAMPED, LATER
 from eliot._schema import ActionSerializers
-from eliot._speech import say
+from eliot._speech import say_as_told
 from eliot._switches import prepare, switches
 from eliot._tasklevel import TaskLevel
 from eliot._typing import LoggerLike, Message
@@ -85,14 +85,7 @@ class Silenced(Action):
     def _start(self, fields: Message) -> None:
         """Log nothing."""
 
-    def log(
-        self,
-        message_type: str,
-        *,
-        __eliot_logger__: Any = None,
-        __eliot_serializer__: Any = None,
-        **fields: Any,
-    ) -> None:
+    def log(self, message_type: str, **fields: Any) -> None:
         """Log a message in the nearest action that is logged."""
         if switches.on:
             try:
@@ -100,11 +93,10 @@ class Silenced(Action):
                     return
             except CRAMPED:  # it is logged as if nothing were switched on
                 pass
-        given = (self._logged, message_type, fields, __eliot_logger__, __eliot_serializer__)
         try:
-            say(*given)
+            say_as_told(self._logged, message_type, fields)
         except CRAMPED:
-            LATER.append((say, given))
+            LATER.append((say_as_told, (self._logged, message_type, fields)))
 
     def add_success_fields(self, **fields: Any) -> None:
         """Forget them."""
@@ -127,7 +119,7 @@ class Silenced(Action):
             del self._unvisited
         except AttributeError:
             return super().__enter__()
-        self._token = _CURRENT.set(self)
+        self._token = make_current(self)
         return self
 
     def __exit__(
@@ -139,7 +131,7 @@ class Silenced(Action):
         """Do what any action does, in half the time if it was entered once."""
         if exception is None and not self._visits and self._ended_at is None:
             try:
-                _CURRENT.reset(self._token)  # type: ignore[arg-type] # None is a TypeError
+                undo(self._token)  # type: ignore[arg-type] # None is a TypeError
             except (AttributeError, ValueError, RuntimeError, TypeError):
                 pass
             else:

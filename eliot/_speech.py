@@ -6,9 +6,11 @@ import time
 from typing import Any, Optional
 
 import eliot._output as _output
-from eliot._context import _CURRENT, Place, current
+from eliot._context import Place, current, innermost
 from eliot._fields import (
+    LOGGER_KEY,
     MESSAGE_TYPE_FIELD,
+    SERIALIZER_KEY,
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
@@ -21,7 +23,7 @@ from eliot._safe import saferepr, safeunicode
 from eliot._switches import prepare, switches
 from eliot._typing import LoggerLike, Message, Serializer
 
-__all__ = ["deliver", "log_message", "logger_or_default", "say", "type_text"]
+__all__ = ["deliver", "log_message", "logger_or_default", "say", "say_as_told", "type_text"]
 
 
 def type_text(given: Any) -> str:
@@ -47,7 +49,8 @@ def deliver(fields: Message, logger: LoggerLike, serializer: Optional[Serializer
         return
     try:
         if serializer is None and type(logger) is Logger:
-            logger._destinations.deliver(fields, logger)
+            to_all = logger._destinations.deliver
+            to_all(fields, logger)
         else:
             logger.write(fields, serializer)
     except CRAMPED:
@@ -58,8 +61,8 @@ def say(
     place: Optional[Place],
     message_type: str,
     fields: Message,
-    logger: Optional[LoggerLike],
-    serializer: Optional[Serializer],
+    logger: Optional[LoggerLike] = None,
+    serializer: Optional[Serializer] = None,
 ) -> None:
     """
     Log a message in an action, or in a task of its own.
@@ -92,20 +95,25 @@ def say(
         fields[TASK_LEVEL_FIELD] = [*place._level, next(place._slots)]
     try:
         if serializer is None and type(logger) is Logger and not LATER:
-            logger._destinations.deliver(fields, logger)
+            to_all = logger._destinations.deliver
+            to_all(fields, logger)
         else:
             deliver(fields, logger, serializer)
     except CRAMPED:
         LATER.append((deliver, (fields, logger, serializer)))
 
 
-def log_message(
-    message_type: str,
-    *,
-    __eliot_logger__: Any = None,
-    __eliot_serializer__: Any = None,
-    **fields: Any,
-) -> None:
+def say_as_told(place: Optional[Place], message_type: str, fields: Message) -> None:
+    """Log a message whose fields may say which logger and serializer it goes to."""
+    if LOGGER_KEY in fields or SERIALIZER_KEY in fields:
+        # A copy, since what has no room for the rest of this is done again.
+        rest = {name: fields[name] for name in fields if name not in (LOGGER_KEY, SERIALIZER_KEY)}
+        say(place, message_type, rest, fields.get(LOGGER_KEY), fields.get(SERIALIZER_KEY))
+    else:
+        say(place, message_type, fields)
+
+
+def log_message(message_type: str, **fields: Any) -> None:
     """
     Log a message in the current action, or in a task of its own if there is none.
 
@@ -122,16 +130,17 @@ def log_message(
         except CRAMPED:  # it is logged as if nothing were switched on
             pass
     # What `say` does for most messages, without a call: that is a twentieth of the time.
-    place: Any = _CURRENT.get()
+    place: Any = innermost()
     if place is not None and place.unclear:
         place = current()
-    if __eliot_logger__ is not None or place is None or type(message_type) is not str:
+    # These are no parameters, for the name of each field would be compared with their names.
+    routed = LOGGER_KEY in fields or SERIALIZER_KEY in fields
+    if routed or place is None or type(message_type) is not str:
+        speak: Any = say_as_told if routed else say
         try:
-            say(place, message_type, fields, __eliot_logger__, __eliot_serializer__)
+            speak(place, message_type, fields)
         except CRAMPED:
-            LATER.append(
-                (say, (place, message_type, fields, __eliot_logger__, __eliot_serializer__))
-            )
+            LATER.append((speak, (place, message_type, fields)))
         return
     logger = place._logger
     if place._process is not here.process:
@@ -141,9 +150,10 @@ def log_message(
     fields[TASK_UUID_FIELD] = place._task_uuid
     fields[TASK_LEVEL_FIELD] = [*place._level, next(place._slots)]
     try:
-        if __eliot_serializer__ is None and type(logger) is Logger and not LATER:
-            logger._destinations.deliver(fields, logger)
+        if type(logger) is Logger and not LATER:
+            to_all = logger._destinations.deliver
+            to_all(fields, logger)
         else:
-            deliver(fields, logger, __eliot_serializer__)
+            deliver(fields, logger, None)
     except CRAMPED:
-        LATER.append((deliver, (fields, logger, __eliot_serializer__)))
+        LATER.append((deliver, (fields, logger, None)))

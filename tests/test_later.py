@@ -15,6 +15,7 @@ from eliot._errors import fields_for
 from eliot._ids import new_task_uuid
 from eliot._later import LATER, do_now, is_cramped
 from eliot._loggers import Logger
+from eliot._speech import say_as_told
 from eliot._switches import add, configure, prepare
 
 Messages = List[Dict[str, Any]]
@@ -263,12 +264,12 @@ class TestLogging:
     ) -> None:
         """A message to an action by its method comes later, and so does a lone one."""
         action = start_action(action_type="a")
-        monkeypatch.setattr("eliot._act.say", fail_once(cramped, say))
+        monkeypatch.setattr("eliot._act.say_as_told", fail_once(cramped, say_as_told))
         action.log("b")
         monkeypatch.setattr("eliot._speech.say", fail_once(cramped, say))
         log_message("c")
         configure(levels={"quiet": "error"})
-        monkeypatch.setattr("eliot._silenced.say", fail_once(cramped, say))
+        monkeypatch.setattr("eliot._silenced.say_as_told", fail_once(cramped, say_as_told))
         start_action("quiet").log("d")
         monkeypatch.undo()
         assert 1 == len(messages)
