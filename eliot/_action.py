@@ -130,12 +130,12 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
         try:
             thresholds = switches.thresholds
             if thresholds is not None:
-                log_level = fields.get(LOG_LEVEL_FIELD)
-                least = thresholds[
-                    action_type if type(action_type) is str else type_text(action_type)
-                ]
-                if least > (INFO if log_level is None else number_of(log_level)):
-                    unheard: Any = _new(Silenced)
+                log_level = (
+                    number_of(fields[LOG_LEVEL_FIELD]) if LOG_LEVEL_FIELD in fields else INFO
+                )
+                kind = action_type if type(action_type) is str else type_text(action_type)
+                if thresholds[kind] > log_level:
+                    unheard: Any = Silenced()
                     unheard._logged = parent
                     unheard._action_type = action_type
                     unheard._unvisited = True

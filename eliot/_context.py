@@ -105,7 +105,7 @@ class Place(_Stay):
     def __init__(self, logger: LoggerLike, task_uuid: str, level: Iterable[int]) -> None:
         self._logger = logger
         self._task_uuid = task_uuid
-        self._level = tuple(level)
+        self._level: Sequence[int] = tuple(level)  # never changed in place
         self._process = here.process
         # next() of a count is one atomic step: threads that share a place never share a slot.
         self._slots: Iterator[int] = count(1)

@@ -22,6 +22,7 @@ _NUMBERS: Dict[Any, int] = {
     for name, number in (*LEVELS.items(), ("notset", 0), ("warn", 30), ("fatal", 50))
     for spelled in (name, name.upper())
 }
+_NUMBERS[None] = INFO
 
 #: No threshold is above it.
 _ALWAYS = 1 << 30

@@ -37,6 +37,8 @@ class Silenced(Action):
 
     _logged: Optional[Place]
 
+    __init__ = object.__init__  # nothing comes by arguments
+
     # So few of them are ever another's that they have no slots here: each one filled costs time.
     # Other than a place, this is always unclear: it is a kind of visit to the place of another.
     unclear = True

@@ -164,9 +164,8 @@ def prepare(kind: object, fields: Message) -> bool:
     """
     thresholds = switches.thresholds
     if thresholds is not None:
-        level = fields.get(LOG_LEVEL_FIELD)
-        threshold = thresholds[kind if type(kind) is str else safeunicode(kind)]
-        if threshold > (INFO if level is None else number_of(level)):
+        level = number_of(fields[LOG_LEVEL_FIELD]) if LOG_LEVEL_FIELD in fields else INFO
+        if thresholds[kind if type(kind) is str else safeunicode(kind)] > level:
             return False
     add(fields)
     return True
