@@ -82,12 +82,13 @@ __all__ = [
 ]
 
 _new: Any = object.__new__
+_silenced: Any = Silenced  # other than its type says, without arguments
 
 #: The start message has the first one. A count would take twice as long to make.
 _LATER_SLOTS = range(2, sys.maxsize)
 
 #: To look up an attribute of a module that opens rooms late takes five times as long.
-_defaults: Dict[str, Any] = vars(_output)
+_defaults: Dict[str, Any] = _output.__dict__
 
 
 def current_action() -> Optional[Action]:
@@ -135,7 +136,7 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
                 )
                 kind = action_type if type(action_type) is str else type_text(action_type)
                 if thresholds[kind] > log_level:
-                    unheard: Any = Silenced()
+                    unheard: Any = _silenced()
                     unheard._logged = parent
                     unheard._action_type = action_type
                     unheard._unvisited = True
