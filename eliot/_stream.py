@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Packed, Shape, pack, shape_of
+from eliot._packed import Shape, Told, shape_of
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -32,8 +32,9 @@ KINDS: Dict[str, Shape] = {}
 ENDS: Dict[str, Dict[str, Shape]] = {status: {} for status in (STARTED_STATUS, *ENDED)}
 _MOST = 1000
 
-#: A task told in order: its messages, the level that comes next, the types of its open actions.
-Told = Tuple[List[Packed], List[int], List[Any]]
+#: A task that is told in order: its messages, of which those of ended actions within are counted;
+#: the level that comes next; the types of its open actions.
+Teller = Tuple[Told, List[int], List[Any]]
 
 _NOBODY: Any = object()
 _FIRST = [1]
@@ -55,7 +56,7 @@ class Stream:
     def __init__(self, on_error: Callable[[Any, Exception], object] | None) -> None:
         self._on_error = on_error
         #: Tasks that are not complete.
-        self._opened: dict[str, Union[Told, Tree]] = {}
+        self._opened: dict[str, Union[Teller, Tree]] = {}
         #: Tasks completed last, and those before them.
         self._recent: dict[str, Task] = {}
         self._older: dict[str, Task] = {}
@@ -74,18 +75,19 @@ class Stream:
         without any call but to C what `_add` does for all: in a third of the time.
         """
         opened, recent, older = self._opened, self._recent, self._older
-        nowhere: Told = [], [_NOBODY], [_NOBODY]
-        fresh: Told = [], [], []
+        nowhere: Teller = [0], [_NOBODY], [_NOBODY]
+        fresh: Teller = [0], [], []
         slots: dict[int, Any] | None = None  # of the action of the last message, in a tree
-        uuid = _NOBODY
+        task = None
+        uuid = kind = _NOBODY
         arrived, level, types = fresh
         for message in messages:
-            task = None
             try:
                 if type(message) is dict:
                     if message[TASK_UUID_FIELD] != uuid:
                         uuid = message[TASK_UUID_FIELD]
                         known = opened.get(uuid)
+                        kind = _NOBODY
                         slots = None
                         if known is None:
                             late = uuid in recent or uuid in older
@@ -97,45 +99,63 @@ class Stream:
                         else:
                             slots = known._here.slots
                             arrived, level, types = known.messages, known._next, nowhere[1]
+                        top = len(level) - 1
                     here = message[TASK_LEVEL_FIELD]
                     if MESSAGE_TYPE_FIELD in message:
                         if here == level:
-                            names, count, values_of = KINDS[message[MESSAGE_TYPE_FIELD]]
-                            if len(message) == count and (slots is None or level[-1] not in slots):
-                                packed = values_of(message) + names
-                                if slots is not None:
-                                    slots[level[-1]] = packed
-                                arrived.append(packed)
-                                level[-1] += 1
-                                continue
+                            if message[MESSAGE_TYPE_FIELD] != kind:
+                                kind = message[MESSAGE_TYPE_FIELD]
+                                shape = KINDS[kind]
+                                count, values_of = shape.count, shape.values_of
+                                if slots is None:
+                                    arrived.append(shape)
+                            if len(message) == count:
+                                values = values_of(message)
+                                if slots is None:
+                                    level[top] += 1
+                                    arrived += values
+                                    continue
+                                number = level[top]
+                                if number not in slots:
+                                    packed = slots[number] = (*values, shape.names)
+                                    arrived.append(packed)
+                                    level[top] = number + 1
+                                    continue
                         elif here == _FIRST and not types and ACTION_STATUS_FIELD not in message:
                             task = Task(message.copy(), None, uuid)  # outside any action
                             self._room -= 1 + TASK_ROOM
                     elif slots is None:
                         kind, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
-                        names, count, values_of = ENDS[status][kind]
-                        if len(message) == count:
-                            packed = values_of(message) + names
+                        shape = ENDS[status][kind]
+                        if len(message) == shape.count:
+                            values = shape.values_of(message)
                             if status == STARTED_STATUS:
                                 level.append(1)
                                 if here == level:
                                     if not types:
                                         opened[uuid] = fresh
-                                        fresh = [], [], []
-                                    arrived.append(packed)
+                                        fresh = [0], [], []
+                                    arrived.append(shape)
+                                    arrived += values
                                     types.append(kind)
-                                    level[-1] = 2
+                                    top += 1
+                                    level[top] = 2
+                                    kind = _NOBODY
                                     continue
-                            elif here == level and kind == types[-1]:
-                                arrived.append(packed)
+                            elif here == level and kind == types[top]:
+                                arrived.append(shape)
+                                arrived += values
+                                kind = _NOBODY
                                 types.pop()
+                                arrived[0] += level.pop()
                                 if types:
-                                    level.pop()
-                                    level[-1] += 1
+                                    arrived[0] -= 1
+                                    top -= 1
+                                    level[top] += 1
                                     continue
                                 del opened[uuid]
                                 task = Task(arrived, None, uuid)
-                                self._room -= len(arrived) + TASK_ROOM
+                                self._room -= arrived[0] + TASK_ROOM
             except Exception:  # noqa: S110 - whatever it is, _add() finds it again
                 pass
             if task is None:
@@ -147,6 +167,7 @@ class Stream:
             uuid = _NOBODY
             if task is not None:
                 yield task
+                task = None
                 if self._room < 0:
                     yield from self._forget()
                     recent, older = self._recent, self._older
@@ -188,13 +209,11 @@ class Stream:
             return self._begin(uuid, fields)
         if not isinstance(known, Tree):
             arrived, level, types = known
-            packed = _follow(fields, level, types)
-            if packed is not None:
-                arrived.append(packed)
-                return None if types else self._complete(uuid, arrived, len(arrived))
+            if _follow(fields, arrived, level, types):
+                return None if types else self._complete(uuid, arrived, arrived[0])
             known = self._opened[uuid] = Tree.told(uuid, arrived)
         elif not is_boundary(fields):
-            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
+            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields, shape_of(fields))
         return self._complete(uuid, known, len(known.messages)) if known.add(fields) else None
 
     def _begin(self, uuid: str, fields: Message) -> Task | None:
@@ -205,11 +224,9 @@ class Stream:
             return None
         if not is_boundary(fields) and fields[TASK_LEVEL_FIELD] == _FIRST:
             return self._complete(uuid, fields.copy(), 1)
-        level: list[int] = []
-        types: list[Any] = []
-        packed = _follow(fields, level, types)
-        if packed is not None:
-            self._opened[uuid] = [packed], level, types
+        teller: Teller = [0], [], []
+        if _follow(fields, *teller):
+            self._opened[uuid] = teller
             return None
         tree = Tree.of([fields])
         if tree.complete_since is not None:
@@ -239,41 +256,45 @@ class Stream:
         return grown
 
 
-def _follow(fields: Message, level: list[int], types: list[Any]) -> Packed | None:
-    """Pack a message that comes next in its task, and move on; or return None."""
+def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) -> bool:
+    """Take a message that comes next in its task, and move on; or tell that it does not."""
     here = fields[TASK_LEVEL_FIELD]
+    shape = shape_of(fields)
+    if not shape.names:  # what has no values would leave no trace
+        return False
+    values = shape.values_of(fields)
     if not is_boundary(fields):
         if here != level or not types:
-            return None
-        packed = pack(fields)
+            return False
         level[-1] += 1
-        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
-        return packed
-    action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
-    if status == STARTED_STATUS:
-        if here != [*level, 1]:
-            return None
-        packed = pack(fields)
-        level.append(2)
-        types.append(action_type)
-    elif types and here == level and status in ENDED and action_type == types[-1]:
-        packed = pack(fields)
-        types.pop()
-        level.pop()
-        if level:
-            level[-1] += 1
+        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields, shape)
     else:
-        return None
-    _note(ENDS[status], action_type, fields)
-    return packed
+        action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
+        if status == STARTED_STATUS:
+            if here != [*level, 1]:
+                return False
+            level.append(2)
+            types.append(action_type)
+        elif types and here == level and status in ENDED and action_type == types[-1]:
+            types.pop()
+            arrived[0] += level.pop()
+            if level:
+                arrived[0] -= 1
+                level[-1] += 1
+        else:
+            return False
+        _note(ENDS[status], action_type, fields, shape)
+    arrived.append(shape)
+    arrived += values
+    return True
 
 
-def _note(shapes: dict[str, Shape], kind: Any, fields: Message) -> None:
+def _note(shapes: dict[str, Shape], kind: Any, fields: Message, shape: Shape) -> None:
     # Anything may stand where the type is; and what has these three may be a message or a start.
     if isinstance(kind, str) and not fields.keys() >= _AMBIGUOUS:
         if len(shapes) >= _MOST:
             shapes.clear()
-        shapes[kind] = shape_of(fields)
+        shapes[kind] = shape
 
 
 def uuid_of(message: Any) -> str:

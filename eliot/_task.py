@@ -9,7 +9,6 @@ from typing import (
     Any,
     Callable,
     Iterator,
-    List,
     Mapping,
     TypeVar,
     Union,
@@ -17,7 +16,7 @@ from typing import (
 )
 
 from eliot._fields import TASK_UUID_FIELD
-from eliot._packed import Packed
+from eliot._packed import Told
 from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
@@ -35,7 +34,7 @@ _PLANTING = RLock()
 
 #: What a task is made of: a tree; or, as long as nobody asks for more, the messages of one that
 #: came in just the order in which they were logged, or its only message, outside any action.
-Source = Union[Tree, List[Packed], Message]
+Source = Union[Tree, Told, Message]
 
 
 class Task:
@@ -93,7 +92,7 @@ class Task:
         source = self._source
         if isinstance(source, Tree):
             return len(source.messages)
-        return len(source) if isinstance(source, list) else 1
+        return int(source[0]) if isinstance(source, list) else 1
 
     def add(self, message_dict: Mapping[str, Any]) -> Task:
         """

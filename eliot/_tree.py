@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, field_of, pack, same, unpack
+from eliot._packed import ODD_LEVEL, Packed, Told, field_of, pack, packed_of, same, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
@@ -159,14 +159,14 @@ class Tree:
         return tree
 
     @classmethod
-    def told(cls, uuid: str, messages: list[Packed]) -> Tree:
+    def told(cls, uuid: str, told: Told) -> Tree:
         """
         Make a tree of messages that came in just the order in which they were logged.
 
         Each is then in the place that follows from the one before it: nothing has to be checked.
         """
         tree = cls(uuid)
-        tree.messages = messages
+        messages = tree.messages = list(packed_of(told))
         node, number = tree._root, 1
         for packed in messages:
             status = _status_of(packed)
