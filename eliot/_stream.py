@@ -79,7 +79,7 @@ class Stream:
         fresh: Teller = [0], [], []
         slots: dict[int, Any] | None = None  # of the action of the last message, in a tree
         task = None
-        uuid = kind = _NOBODY
+        uuid, kind, count = _NOBODY, "", -1
         arrived, level, types = fresh
         for message in messages:
             try:
@@ -87,7 +87,7 @@ class Stream:
                     if message[TASK_UUID_FIELD] != uuid:
                         uuid = message[TASK_UUID_FIELD]
                         known = opened.get(uuid)
-                        kind = _NOBODY
+                        kind, count = "", -1
                         slots = None
                         if known is None:
                             late = uuid in recent or uuid in older
@@ -101,12 +101,12 @@ class Stream:
                             arrived, level, types = known.messages, known._next, nowhere[1]
                         top = len(level) - 1
                     here = message[TASK_LEVEL_FIELD]
-                    if MESSAGE_TYPE_FIELD in message:
+                    told = message.get(MESSAGE_TYPE_FIELD)
+                    if told is not None:
                         if here == level:
-                            if message[MESSAGE_TYPE_FIELD] != kind:
-                                kind = message[MESSAGE_TYPE_FIELD]
-                                shape = KINDS[kind]
-                                count, values_of = shape.count, shape.values_of
+                            if told != kind:
+                                shape = KINDS[told]
+                                kind, count, values_of = told, shape.count, shape.values_of
                                 if slots is None:
                                     arrived.append(shape)
                             if len(message) == count:
@@ -125,8 +125,8 @@ class Stream:
                             task = Task(message.copy(), None, uuid)  # outside any action
                             self._room -= 1 + TASK_ROOM
                     elif slots is None:
-                        kind, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
-                        shape = ENDS[status][kind]
+                        told, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
+                        shape = ENDS[status][told]
                         if len(message) == shape.count:
                             values = shape.values_of(message)
                             if status == STARTED_STATUS:
@@ -137,15 +137,15 @@ class Stream:
                                         fresh = [0], [], []
                                     arrived.append(shape)
                                     arrived += values
-                                    types.append(kind)
+                                    types.append(told)
                                     top += 1
                                     level[top] = 2
-                                    kind = _NOBODY
+                                    kind, count = "", -1
                                     continue
-                            elif here == level and kind == types[top]:
+                            elif here == level and told == types[top]:
                                 arrived.append(shape)
                                 arrived += values
-                                kind = _NOBODY
+                                kind, count = "", -1
                                 types.pop()
                                 arrived[0] += level.pop()
                                 if types:
