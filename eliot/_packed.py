@@ -41,22 +41,39 @@ Told = List[Any]
 
 
 class Shape:
-    """How messages look that have the same names."""
+    """
+    How messages look that have the same names.
 
-    __slots__ = ("count", "names", "values_of")
+    Args:
+        message: One of them.
+        fixed: The fields that have one value in all of them.
+    """
 
-    def __init__(self, everything: Tuple[str, ...]) -> None:
-        names = tuple([n for n in everything if n not in (TASK_UUID_FIELD, TASK_LEVEL_FIELD)])
+    __slots__ = ("_arrange", "_fixed", "all_of", "count", "names", "values_of", "width")
+
+    def __init__(self, message: Message, fixed: Tuple[str, ...] = ()) -> None:
+        place = (TASK_UUID_FIELD, TASK_LEVEL_FIELD)
         #: The names to keep.
-        self.names: Tuple[str, ...] = names
+        self.names: Tuple[str, ...] = tuple([name for name in message if name not in place])
         #: How many fields there are in all.
-        self.count: int = len(everything)
-        #: What takes the values of those names.
-        self.values_of: Callable[[Message], Tuple[Any, ...]] = _getter(names)
+        self.count: int = len(message)
+        #: What takes the values of all of them.
+        self.all_of: Callable[[Message], Tuple[Any, ...]] = _getter(self.names)
+        varying = tuple([name for name in self.names if name not in fixed])
+        #: How many values may differ, and what takes them.
+        self.width: int = len(varying)
+        self.values_of: Callable[[Message], Tuple[Any, ...]] = _getter(varying)
+        self._fixed = _getter(fixed)(message)
+        found = varying + fixed
+        self._arrange = _getter(tuple([found.index(name) for name in self.names]))
+
+    def packed(self, values: List[Any]) -> Packed:
+        """Return the packed message that has these values where others may have different ones."""
+        return (*self._arrange((*values, *self._fixed)), self.names)
 
 
 # How messages look that have just these names.
-_shapes: Dict[Tuple[str, ...], Shape] = {}
+_shapes: Dict[Tuple[Any, ...], Shape] = {}
 _MOST = 1000
 
 
@@ -67,31 +84,40 @@ def shape_of(message: Message) -> Shape:
     if shape is None:
         if len(_shapes) >= _MOST:
             _shapes.clear()
-        shape = _shapes[everything] = Shape(everything)
+        shape = _shapes[everything] = Shape(message)
+    return shape
+
+
+def shape_with(message: Message, fixed: Tuple[str, ...]) -> Shape:
+    """Return how those messages look that have these fields in common with this one."""
+    key = (*[message[name] for name in fixed], tuple(message))
+    shape = _shapes.get(key)
+    if shape is None:
+        if len(_shapes) >= _MOST:
+            _shapes.clear()
+        shape = _shapes[key] = Shape(message, fixed)
     return shape
 
 
 def pack(message: Message) -> Packed:
     """Return a message that has a task uuid and a level without them."""
     shape = shape_of(message)
-    return (*shape.values_of(message), shape.names)
+    return (*shape.all_of(message), shape.names)
 
 
 def packed_of(told: Told) -> Iterator[Packed]:
     """Give each of the messages that were told in order, packed."""
-    names: Tuple[str, ...] = ()
     at = 1
     while at < len(told):
         if type(told[at]) is Shape:
-            names = told[at].names
+            shape = told[at]
             at += 1
         else:
-            after = at + len(names)
-            yield (*told[at:after], names)
-            at = after
+            yield shape.packed(told[at : at + shape.width])
+            at += shape.width
 
 
-def _getter(names: Tuple[str, ...]) -> Callable[[Message], Tuple[Any, ...]]:
+def _getter(names: Tuple[Any, ...]) -> Callable[[Any], Tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda message: tuple([message[name] for name in names])

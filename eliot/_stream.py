@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Shape, Told, shape_of
+from eliot._packed import Shape, Told, shape_of, shape_with
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -38,6 +38,8 @@ Teller = Tuple[Told, List[int], List[Any]]
 
 _NOBODY: Any = object()
 _FIRST = [1]
+_KIND = (MESSAGE_TYPE_FIELD,)
+_BOUNDARY = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
 _AMBIGUOUS = {MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD}
 
 
@@ -106,9 +108,12 @@ class Stream:
                         if here == level:
                             if told != kind:
                                 shape = KINDS[told]
-                                kind, count, values_of = told, shape.count, shape.values_of
+                                kind, count = told, shape.count
                                 if slots is None:
+                                    values_of = shape.values_of
                                     arrived.append(shape)
+                                else:
+                                    values_of = shape.all_of
                             if len(message) == count:
                                 values = values_of(message)
                                 if slots is None:
@@ -213,7 +218,7 @@ class Stream:
                 return None if types else self._complete(uuid, arrived, arrived[0])
             known = self._opened[uuid] = Tree.told(uuid, arrived)
         elif not is_boundary(fields):
-            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields, shape_of(fields))
+            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
         return self._complete(uuid, known, len(known.messages)) if known.add(fields) else None
 
     def _begin(self, uuid: str, fields: Message) -> Task | None:
@@ -260,14 +265,14 @@ def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) 
     """Take a message that comes next in its task, and move on; or tell that it does not."""
     here = fields[TASK_LEVEL_FIELD]
     shape = shape_of(fields)
-    if not shape.names:  # what has no values would leave no trace
+    if not shape.width:  # what has no values would leave no trace
         return False
     values = shape.values_of(fields)
     if not is_boundary(fields):
         if here != level or not types:
             return False
         level[-1] += 1
-        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields, shape)
+        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
     else:
         action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
         if status == STARTED_STATUS:
@@ -283,18 +288,20 @@ def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) 
                 level[-1] += 1
         else:
             return False
-        _note(ENDS[status], action_type, fields, shape)
+        _note(ENDS[status], action_type, fields)
     arrived.append(shape)
     arrived += values
     return True
 
 
-def _note(shapes: dict[str, Shape], kind: Any, fields: Message, shape: Shape) -> None:
+def _note(shapes: dict[str, Shape], kind: Any, fields: Message) -> None:
     # Anything may stand where the type is; and what has these three may be a message or a start.
     if isinstance(kind, str) and not fields.keys() >= _AMBIGUOUS:
-        if len(shapes) >= _MOST:
-            shapes.clear()
-        shapes[kind] = shape
+        shape = shape_with(fields, _KIND if shapes is KINDS else _BOUNDARY)
+        if shape.width:
+            if len(shapes) >= _MOST:
+                shapes.clear()
+            shapes[kind] = shape
 
 
 def uuid_of(message: Any) -> str:
