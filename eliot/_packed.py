@@ -9,9 +9,15 @@ alone: a task of 100,000 messages is parsed in half the time.
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
-from eliot._fields import TASK_LEVEL_FIELD, TASK_UUID_FIELD
+from eliot._fields import (
+    ACTION_STATUS_FIELD,
+    ACTION_TYPE_FIELD,
+    MESSAGE_TYPE_FIELD,
+    TASK_LEVEL_FIELD,
+    TASK_UUID_FIELD,
+)
 from eliot._typing import Message
 
 __all__ = [
@@ -21,7 +27,6 @@ __all__ = [
     "Told",
     "field_of",
     "pack",
-    "packed_of",
     "same",
     "shape_of",
     "unpack",
@@ -39,6 +44,9 @@ ODD_LEVEL: Any = (TASK_LEVEL_FIELD,)
 #: time of the garbage collector.
 Told = List[Any]
 
+_PLACE = (TASK_UUID_FIELD, TASK_LEVEL_FIELD)
+_TYPES = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD, MESSAGE_TYPE_FIELD)
+
 
 class Shape:
     """
@@ -46,30 +54,23 @@ class Shape:
 
     Args:
         message: One of them.
-        fixed: The fields that have one value in all of them.
+        shared: Those of the last names that have the same value in all of the messages.
     """
 
-    __slots__ = ("_arrange", "_fixed", "all_of", "count", "names", "values_of", "width")
+    __slots__ = ("count", "rest", "status", "values_of", "width")
 
-    def __init__(self, message: Message, fixed: Tuple[str, ...] = ()) -> None:
-        place = (TASK_UUID_FIELD, TASK_LEVEL_FIELD)
-        #: The names to keep.
-        self.names: Tuple[str, ...] = tuple([name for name in message if name not in place])
+    def __init__(self, message: Message, shared: Tuple[str, ...] = ()) -> None:
+        names = tuple([name for name in message if name not in _PLACE + _TYPES])
+        names += tuple([name for name in _TYPES if name in message])
         #: How many fields there are in all.
         self.count: int = len(message)
-        #: What takes the values of all of them.
-        self.all_of: Callable[[Message], Tuple[Any, ...]] = _getter(self.names)
-        varying = tuple([name for name in self.names if name not in fixed])
-        #: How many values may differ, and what takes them.
-        self.width: int = len(varying)
-        self.values_of: Callable[[Message], Tuple[Any, ...]] = _getter(varying)
-        self._fixed = _getter(fixed)(message)
-        found = varying + fixed
-        self._arrange = _getter(tuple([found.index(name) for name in self.names]))
-
-    def packed(self, values: List[Any]) -> Packed:
-        """Return the packed message that has these values where others may have different ones."""
-        return (*self._arrange((*values, *self._fixed)), self.names)
+        #: How many values each message has of its own, and what takes them.
+        self.width: int = len(names) - len(shared)
+        self.values_of: Callable[[Message], Tuple[Any, ...]] = _getter(names[: self.width])
+        #: What follows these when a message is packed.
+        self.rest: Tuple[Any, ...] = (*[message[name] for name in shared], names)
+        #: The status of starts and ends, if they share it.
+        self.status: Any = message[ACTION_STATUS_FIELD] if ACTION_STATUS_FIELD in shared else None
 
 
 # How messages look that have just these names.
@@ -77,47 +78,26 @@ _shapes: Dict[Tuple[Any, ...], Shape] = {}
 _MOST = 1000
 
 
-def shape_of(message: Message) -> Shape:
-    """Return how a message looks that has a task uuid and a level."""
-    everything = tuple(message)
-    shape = _shapes.get(everything)
-    if shape is None:
-        if len(_shapes) >= _MOST:
-            _shapes.clear()
-        shape = _shapes[everything] = Shape(message)
-    return shape
-
-
-def shape_with(message: Message, fixed: Tuple[str, ...]) -> Shape:
-    """Return how those messages look that have these fields in common with this one."""
-    key = (*[message[name] for name in fixed], tuple(message))
+def shape_of(message: Message, shared: Tuple[str, ...] = ()) -> Shape:
+    """Return how a message looks that has a task uuid and a level, and those that share fields."""
+    key = tuple(message)
+    if shared:
+        key = (*[message[name] for name in shared], key)
     shape = _shapes.get(key)
     if shape is None:
         if len(_shapes) >= _MOST:
             _shapes.clear()
-        shape = _shapes[key] = Shape(message, fixed)
+        shape = _shapes[key] = Shape(message, shared)
     return shape
 
 
 def pack(message: Message) -> Packed:
     """Return a message that has a task uuid and a level without them."""
     shape = shape_of(message)
-    return (*shape.all_of(message), shape.names)
+    return shape.values_of(message) + shape.rest
 
 
-def packed_of(told: Told) -> Iterator[Packed]:
-    """Give each of the messages that were told in order, packed."""
-    at = 1
-    while at < len(told):
-        if type(told[at]) is Shape:
-            shape = told[at]
-            at += 1
-        else:
-            yield shape.packed(told[at : at + shape.width])
-            at += shape.width
-
-
-def _getter(names: Tuple[Any, ...]) -> Callable[[Any], Tuple[Any, ...]]:
+def _getter(names: Tuple[str, ...]) -> Callable[[Message], Tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     return lambda message: tuple([message[name] for name in names])

@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Shape, Told, shape_of, shape_with
+from eliot._packed import Shape, Told, shape_of
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -38,8 +38,8 @@ Teller = Tuple[Told, List[int], List[Any]]
 
 _NOBODY: Any = object()
 _FIRST = [1]
-_KIND = (MESSAGE_TYPE_FIELD,)
-_BOUNDARY = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
+_OF_MESSAGES = (MESSAGE_TYPE_FIELD,)
+_OF_ACTIONS = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
 _AMBIGUOUS = {MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD}
 
 
@@ -108,12 +108,9 @@ class Stream:
                         if here == level:
                             if told != kind:
                                 shape = KINDS[told]
-                                kind, count = told, shape.count
+                                kind, count, values_of = told, shape.count, shape.values_of
                                 if slots is None:
-                                    values_of = shape.values_of
                                     arrived.append(shape)
-                                else:
-                                    values_of = shape.all_of
                             if len(message) == count:
                                 values = values_of(message)
                                 if slots is None:
@@ -122,7 +119,7 @@ class Stream:
                                     continue
                                 number = level[top]
                                 if number not in slots:
-                                    packed = slots[number] = (*values, shape.names)
+                                    packed = slots[number] = values + shape.rest
                                     arrived.append(packed)
                                     level[top] = number + 1
                                     continue
@@ -218,7 +215,7 @@ class Stream:
                 return None if types else self._complete(uuid, arrived, arrived[0])
             known = self._opened[uuid] = Tree.told(uuid, arrived)
         elif not is_boundary(fields):
-            _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
+            _note(fields)
         return self._complete(uuid, known, len(known.messages)) if known.add(fields) else None
 
     def _begin(self, uuid: str, fields: Message) -> Task | None:
@@ -264,44 +261,48 @@ class Stream:
 def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) -> bool:
     """Take a message that comes next in its task, and move on; or tell that it does not."""
     here = fields[TASK_LEVEL_FIELD]
-    shape = shape_of(fields)
-    if not shape.width:  # what has no values would leave no trace
+    shape = _note(fields)
+    # What has no values of its own would leave no trace.
+    if not shape.width or (shape.status is None and is_boundary(fields)):
         return False
-    values = shape.values_of(fields)
-    if not is_boundary(fields):
+    status, action_type = shape.status, fields.get(ACTION_TYPE_FIELD)
+    if status is None:
         if here != level or not types:
             return False
         level[-1] += 1
-        _note(KINDS, fields.get(MESSAGE_TYPE_FIELD), fields)
-    else:
-        action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
-        if status == STARTED_STATUS:
-            if here != [*level, 1]:
-                return False
-            level.append(2)
-            types.append(action_type)
-        elif types and here == level and status in ENDED and action_type == types[-1]:
-            types.pop()
-            arrived[0] += level.pop()
-            if level:
-                arrived[0] -= 1
-                level[-1] += 1
-        else:
+    elif status == STARTED_STATUS:
+        if here != [*level, 1]:
             return False
-        _note(ENDS[status], action_type, fields)
+        level.append(2)
+        types.append(action_type)
+    elif types and here == level and action_type == types[-1]:
+        types.pop()
+        arrived[0] += level.pop()
+        if level:
+            arrived[0] -= 1
+            level[-1] += 1
+    else:
+        return False
     arrived.append(shape)
-    arrived += values
+    arrived += shape.values_of(fields)
     return True
 
 
-def _note(shapes: dict[str, Shape], kind: Any, fields: Message) -> None:
+def _note(fields: Message) -> Shape:
+    """Return how a message looks; remember that for others of its type."""
+    kind, shapes, shared = fields.get(MESSAGE_TYPE_FIELD), KINDS, _OF_MESSAGES
+    if is_boundary(fields):
+        kind, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
+        shapes, shared = ENDS.get(status) if isinstance(status, str) else None, _OF_ACTIONS
     # Anything may stand where the type is; and what has these three may be a message or a start.
-    if isinstance(kind, str) and not fields.keys() >= _AMBIGUOUS:
-        shape = shape_with(fields, _KIND if shapes is KINDS else _BOUNDARY)
-        if shape.width:
-            if len(shapes) >= _MOST:
-                shapes.clear()
-            shapes[kind] = shape
+    if shapes is None or not isinstance(kind, str) or fields.keys() >= _AMBIGUOUS:
+        return shape_of(fields)
+    shape = shape_of(fields, shared)
+    if shape.width:
+        if len(shapes) >= _MOST:
+            shapes.clear()
+        shapes[kind] = shape
+    return shape
 
 
 def uuid_of(message: Any) -> str:
