@@ -161,7 +161,10 @@ class Renderer:
             if start is None:
                 start = next((e.start for e in top.walk() if e.start is not None), top.end)
             yield header(top.task_uuid, start, self._look)
-        yield from self._parts(top._node or top._start or top.count)
+        if top._node is None and top._start is not None:  # _parts() would take twice the time
+            yield from self._draw.message(top._start, "").split("\n")
+        else:
+            yield from self._parts(top._node or top.count)
 
     def _parts(self, top: _Part) -> Iterator[str]:
         """Give the lines of a part of a tree and of all in it."""

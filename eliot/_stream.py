@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Shape, Told, shape_of
+from eliot._packed import Shape, Told, pack, shape_of
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -124,9 +124,11 @@ class Stream:
                                     arrived.append(packed)
                                     level[top] = number + 1
                                     continue
-                        elif here == _FIRST and not types and ACTION_STATUS_FIELD not in message:
-                            source = message.copy()  # outside any action
-                            self._room -= 1 + TASK_ROOM
+                        elif here == _FIRST and not types:
+                            shape = KINDS[told]
+                            if len(message) == shape.count:
+                                source = shape.values_of(message) + shape.rest  # outside any action
+                                self._room -= 1 + TASK_ROOM
                     elif slots is None:
                         told, status = message[ACTION_TYPE_FIELD], message[ACTION_STATUS_FIELD]
                         shape = ENDS[status][told]
@@ -231,7 +233,8 @@ class Stream:
             self._add_late(fields, uuid, home)
             return None
         if not is_boundary(fields) and fields[TASK_LEVEL_FIELD] == _FIRST:
-            return self._complete(uuid, fields.copy(), 1)
+            _note(fields)
+            return self._complete(uuid, pack(fields), 1)
         teller: Teller = [0], [], []
         if _follow(fields, *teller):
             self._opened[uuid] = teller
