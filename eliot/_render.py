@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple, Union
 
 from eliot._draw import UNENDED, Draw, Line, header
-from eliot._entries import Entry
+from eliot._entries import Entry, seconds_of
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     FAILED_STATUS,
@@ -161,10 +161,12 @@ class Renderer:
             if start is None:
                 start = next((e.start for e in top.walk() if e.start is not None), top.end)
             yield header(top.task_uuid, start, self._look)
-        if top._node is None and top._start is not None:  # _parts() would take twice the time
-            yield from self._draw.message(top._start, "").split("\n")
-        else:
-            yield from self._parts(top._node or top.count)
+        yield from self._parts(top._node or top._start or top.count)
+
+    def lone(self, task_uuid: str, message: Packed) -> str:
+        """Return all lines of a task that is a message outside any action, in half the time."""
+        start = seconds_of(field_of(message, TIMESTAMP_FIELD))
+        return f"{header(task_uuid, start, self._look)}\n{self._draw.message(message, '')}\n"
 
     def _parts(self, top: _Part) -> Iterator[str]:
         """Give the lines of a part of a tree and of all in it."""

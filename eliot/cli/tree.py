@@ -88,6 +88,10 @@ def _follow(session: Session, look: Look) -> None:
 
 
 def _write_tree(session: Session, task: Task, renderer: Renderer) -> None:
+    message = task._lone()
+    if message is not None:
+        session.write(renderer.lone(task._uuid, message))
+        return
     lines = renderer.lines(task)
     chunk = list(islice(lines, _CHUNK))
     while chunk:
