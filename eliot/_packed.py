@@ -22,13 +22,14 @@ from eliot._typing import Message
 
 __all__ = [
     "ODD_LEVEL",
+    "Layout",
     "Packed",
     "Shape",
     "Told",
     "field_of",
+    "layout_of",
     "pack",
     "same",
-    "shape_of",
     "unpack",
 ]
 
@@ -48,53 +49,55 @@ _PLACE = (TASK_UUID_FIELD, TASK_LEVEL_FIELD)
 _TYPES = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD, MESSAGE_TYPE_FIELD)
 
 
+#: The names to keep, types last; how many fields there are in all; and what takes the values, but
+#: for the shared ones.
+Layout = Tuple[Tuple[str, ...], int, Callable[[Message], Tuple[Any, ...]]]
+
+
 class Shape:
     """
-    How messages look that have the same names.
+    How messages look that have the same names, and of the last fields the same values.
 
     Args:
-        message: One of them.
-        shared: Those of the last names that have the same value in all of the messages.
+        layout: Their names.
+        shared: The values.
     """
 
-    __slots__ = ("count", "rest", "status", "values_of", "width")
+    __slots__ = ("count", "names", "rest", "status", "values_of", "width")
 
-    def __init__(self, message: Message, shared: Tuple[str, ...] = ()) -> None:
-        names = tuple([name for name in message if name not in _PLACE + _TYPES])
-        names += tuple([name for name in _TYPES if name in message])
-        #: How many fields there are in all.
-        self.count: int = len(message)
-        #: How many values each message has of its own, and what takes them.
-        self.width: int = len(names) - len(shared)
-        self.values_of: Callable[[Message], Tuple[Any, ...]] = _getter(names[: self.width])
+    def __init__(self, layout: Layout, shared: Tuple[Any, ...]) -> None:
+        self.names, self.count, self.values_of = layout
+        #: How many values each message has of its own, which `values_of` takes.
+        self.width: int = len(self.names) - len(shared)
         #: What follows these when a message is packed.
-        self.rest: Tuple[Any, ...] = (*[message[name] for name in shared], names)
-        #: The status of starts and ends, if they share it.
-        self.status: Any = message[ACTION_STATUS_FIELD] if ACTION_STATUS_FIELD in shared else None
+        self.rest: Tuple[Any, ...] = (*shared, self.names)
+        #: The status of starts and ends, which share action type and status.
+        self.status: Any = shared[1] if len(shared) > 1 else None
 
 
-# How messages look that have just these names.
-_shapes: Dict[Tuple[Any, ...], Shape] = {}
+# By how many fields are shared, and all names.
+_layouts: Dict[Tuple[Any, ...], Layout] = {}
 _MOST = 1000
 
 
-def shape_of(message: Message, shared: Tuple[str, ...] = ()) -> Shape:
-    """Return how a message looks that has a task uuid and a level, and those that share fields."""
-    key = tuple(message)
-    if shared:
-        key = (*[message[name] for name in shared], key)
-    shape = _shapes.get(key)
-    if shape is None:
-        if len(_shapes) >= _MOST:
-            _shapes.clear()
-        shape = _shapes[key] = Shape(message, shared)
-    return shape
+def layout_of(message: Message, shared: int = 0) -> Layout:
+    """Return the names of a message that has a task uuid and a level."""
+    key = (shared, *message)
+    layout = _layouts.get(key)
+    if layout is None:
+        names = tuple([name for name in message if name not in _PLACE + _TYPES])
+        names += tuple([name for name in _TYPES if name in message])
+        if len(_layouts) >= _MOST:
+            _layouts.clear()
+        values_of = _getter(names[: len(names) - shared])
+        layout = _layouts[key] = names, len(message), values_of
+    return layout
 
 
 def pack(message: Message) -> Packed:
     """Return a message that has a task uuid and a level without them."""
-    shape = shape_of(message)
-    return shape.values_of(message) + shape.rest
+    names, _, values_of = layout_of(message)
+    return (*values_of(message), names)
 
 
 def _getter(names: Tuple[str, ...]) -> Callable[[Message], Tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Shape, Told, pack, shape_of
+from eliot._packed import Shape, Told, layout_of
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -39,8 +39,6 @@ Teller = Tuple[Told, List[int], List[Any]]
 _NOBODY: Any = object()
 _bare = object.__new__
 _FIRST = [1]
-_OF_MESSAGES = (MESSAGE_TYPE_FIELD,)
-_OF_ACTIONS = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD)
 _AMBIGUOUS = {MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD}
 
 
@@ -233,8 +231,8 @@ class Stream:
             self._add_late(fields, uuid, home)
             return None
         if not is_boundary(fields) and fields[TASK_LEVEL_FIELD] == _FIRST:
-            _note(fields)
-            return self._complete(uuid, pack(fields), 1)
+            shape = _note(fields)
+            return self._complete(uuid, shape.values_of(fields) + shape.rest, 1)
         teller: Teller = [0], [], []
         if _follow(fields, *teller):
             self._opened[uuid] = teller
@@ -299,18 +297,23 @@ def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) 
 
 def _note(fields: Message) -> Shape:
     """Return how a message looks; remember that for others of its type."""
-    kind, shapes, shared = fields.get(MESSAGE_TYPE_FIELD), KINDS, _OF_MESSAGES
+    shared: tuple[Any, ...] = (fields.get(MESSAGE_TYPE_FIELD),)
+    shapes: dict[str, Shape] | None = KINDS
     if is_boundary(fields):
-        kind, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
-        shapes, shared = ENDS.get(status) if isinstance(status, str) else None, _OF_ACTIONS
+        shared = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
+        shapes = ENDS.get(shared[1]) if type(shared[1]) is str else None
+    kind = shared[0]
     # Anything may stand where the type is; and what has these three may be a message or a start.
-    if shapes is None or not isinstance(kind, str) or fields.keys() >= _AMBIGUOUS:
-        return shape_of(fields)
-    shape = shape_of(fields, shared)
-    if shape.width:
-        if len(shapes) >= _MOST:
-            shapes.clear()
-        shapes[kind] = shape
+    if shapes is None or type(kind) is not str or fields.keys() >= _AMBIGUOUS:
+        return Shape(layout_of(fields), ())
+    layout = layout_of(fields, len(shared))
+    shape = shapes.get(kind)
+    if shape is None or shape.names is not layout[0]:
+        shape = Shape(layout, shared)
+        if shape.width:
+            if len(shapes) >= _MOST:
+                shapes.clear()
+            shapes[kind] = shape
     return shape
 
 

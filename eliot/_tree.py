@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, Shape, Told, field_of, pack, same, unpack
+from eliot._packed import ODD_LEVEL, Packed, Shape, Told, pack, same, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
