@@ -8,6 +8,7 @@ alone: a task of 100,000 messages is parsed in half the time.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -22,14 +23,14 @@ from eliot._typing import Message
 
 __all__ = [
     "ODD_LEVEL",
-    "Layout",
     "Packed",
     "Shape",
     "Told",
     "field_of",
-    "layout_of",
     "pack",
     "same",
+    "shape_of",
+    "shape_with",
     "unpack",
 ]
 
@@ -49,57 +50,76 @@ _PLACE = (TASK_UUID_FIELD, TASK_LEVEL_FIELD)
 _TYPES = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD, MESSAGE_TYPE_FIELD)
 
 
-#: The names to keep, types last; how many fields there are in all; and what takes the values, but
-#: for the shared ones.
-Layout = Tuple[Tuple[str, ...], int, Callable[[Message], Tuple[Any, ...]]]
-
-
 class Shape:
     """
-    How messages look that have the same names, and of the last fields the same values.
+    How messages look that have the same names, and in the last ones, maybe, the same values.
 
     Args:
-        layout: Their names.
-        shared: The values.
+        names: Those to keep, types last.
+        count: How many fields there are in all.
+        values_of: What takes the values that each message has of its own.
+        shared: The values of the other names.
     """
 
     __slots__ = ("count", "names", "rest", "status", "values_of", "width")
 
-    def __init__(self, layout: Layout, shared: Tuple[Any, ...]) -> None:
-        self.names, self.count, self.values_of = layout
-        #: How many values each message has of its own, which `values_of` takes.
-        self.width: int = len(self.names) - len(shared)
+    def __init__(
+        self,
+        names: Tuple[str, ...],
+        count: int,
+        values_of: Callable[[Message], Tuple[Any, ...]],
+        shared: Tuple[Any, ...] = (),
+    ) -> None:
+        self.names = names
+        self.count = count
+        self.values_of = values_of
+        #: How many values each message has of its own.
+        self.width: int = len(names) - len(shared)
         #: What follows these when a message is packed.
-        self.rest: Tuple[Any, ...] = (*shared, self.names)
-        #: The status of starts and ends, which share action type and status.
+        self.rest: Tuple[Any, ...] = (*shared, names)
+        #: The status of starts and ends, if they share action type and status.
         self.status: Any = shared[1] if len(shared) > 1 else None
 
 
-# By how many fields are shared, and all names.
-_layouts: Dict[Tuple[Any, ...], Layout] = {}
+# How messages look that have just these names.
+_shapes: Dict[Tuple[str, ...], Shape] = {}
+# The same for those that share values.
+_sharing: Dict[Tuple[Any, ...], Shape] = {}
 _MOST = 1000
 
 
-def layout_of(message: Message, shared: int = 0) -> Layout:
-    """Return the names of a message that has a task uuid and a level."""
-    key = (shared, *message)
-    layout = _layouts.get(key)
-    if layout is None:
-        names = tuple([name for name in message if name not in _PLACE + _TYPES])
-        names += tuple([name for name in _TYPES if name in message])
-        if len(_layouts) >= _MOST:
-            _layouts.clear()
-        values_of = _getter(names[: len(names) - shared])
-        layout = _layouts[key] = names, len(message), values_of
-    return layout
+def shape_of(message: Message) -> Shape:
+    """Return how a message looks that has a task uuid and a level."""
+    everything = tuple(message)
+    shape = _shapes.get(everything)
+    if shape is None:
+        names = tuple([name for name in everything if name not in _PLACE + _TYPES])
+        names += tuple([name for name in _TYPES if name in everything])
+        if len(_shapes) >= _MOST:
+            _shapes.clear()
+        shape = _shapes[everything] = Shape(names, len(everything), _getter(names))
+    return shape
+
+
+def shape_with(shape: Shape, shared: Tuple[Any, ...]) -> Shape:
+    """Return how those messages look that share the values of their last fields."""
+    key = (shape.names, shared)
+    found = _sharing.get(key)
+    if found is None:
+        if len(_sharing) >= _MOST:
+            _sharing.clear()
+        values_of = _getter(shape.names[: -len(shared)])
+        found = _sharing[key] = Shape(shape.names, shape.count, values_of, shared)
+    return found
 
 
 def pack(message: Message) -> Packed:
     """Return a message that has a task uuid and a level without them."""
-    names, _, values_of = layout_of(message)
-    return (*values_of(message), names)
+    shape = shape_of(message)
+    return shape.values_of(message) + shape.rest
 
 
+@lru_cache(maxsize=_MOST)
 def _getter(names: Tuple[str, ...]) -> Callable[[Message], Tuple[Any, ...]]:
     if len(names) > 1:
         return itemgetter(*names)

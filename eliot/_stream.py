@@ -12,7 +12,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import Shape, Told, layout_of
+from eliot._packed import Shape, Told, shape_of, shape_with
 from eliot._safe import saferepr
 from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
@@ -38,8 +38,10 @@ Teller = Tuple[Told, List[int], List[Any]]
 
 _NOBODY: Any = object()
 _bare = object.__new__
+# How no message looks: stands for a type that has come once, for many come no more than that.
+_ONCE = Shape((), -1, tuple)
 _FIRST = [1]
-_AMBIGUOUS = {MESSAGE_TYPE_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD}
+_AMBIGUOUS = (ACTION_TYPE_FIELD, ACTION_STATUS_FIELD, MESSAGE_TYPE_FIELD)
 
 
 class Stream:
@@ -221,7 +223,7 @@ class Stream:
                 return None if types else self._complete(uuid, arrived, arrived[0])
             known = self._opened[uuid] = Tree.told(uuid, arrived)
         elif not is_boundary(fields):
-            _note(fields)
+            _note(KINDS, fields, fields.get(MESSAGE_TYPE_FIELD))
         return self._complete(uuid, known, len(known.messages)) if known.add(fields) else None
 
     def _begin(self, uuid: str, fields: Message) -> Task | None:
@@ -231,7 +233,7 @@ class Stream:
             self._add_late(fields, uuid, home)
             return None
         if not is_boundary(fields) and fields[TASK_LEVEL_FIELD] == _FIRST:
-            shape = _note(fields)
+            shape = _note(KINDS, fields, fields.get(MESSAGE_TYPE_FIELD))
             return self._complete(uuid, shape.values_of(fields) + shape.rest, 1)
         teller: Teller = [0], [], []
         if _follow(fields, *teller):
@@ -268,53 +270,57 @@ class Stream:
 def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) -> bool:
     """Take a message that comes next in its task, and move on; or tell that it does not."""
     here = fields[TASK_LEVEL_FIELD]
-    shape = _note(fields)
-    # What has no values of its own would leave no trace.
-    if not shape.width or (shape.status is None and is_boundary(fields)):
-        return False
-    status, action_type = shape.status, fields.get(ACTION_TYPE_FIELD)
-    if status is None:
+    if not is_boundary(fields):
         if here != level or not types:
             return False
-        level[-1] += 1
-    elif status == STARTED_STATUS:
-        if here != [*level, 1]:
+        shape = _note(KINDS, fields, fields.get(MESSAGE_TYPE_FIELD))
+        if not shape.width:  # without a value of its own it would leave no trace
             return False
-        level.append(2)
-        types.append(action_type)
-    elif types and here == level and action_type == types[-1]:
-        types.pop()
-        arrived[0] += level.pop()
-        if level:
-            arrived[0] -= 1
-            level[-1] += 1
+        level[-1] += 1
     else:
-        return False
+        action_type, status = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
+        starts = status == STARTED_STATUS
+        if starts:
+            if here != [*level, 1]:
+                return False
+        elif not types or here != level or status not in ENDED or action_type != types[-1]:
+            return False
+        shape = _note(ENDS[status], fields, action_type, status)
+        if not shape.width or shape.status is None:  # as above
+            return False
+        if starts:
+            level.append(2)
+            types.append(action_type)
+        else:
+            types.pop()
+            arrived[0] += level.pop()
+            if level:
+                arrived[0] -= 1
+                level[-1] += 1
     arrived.append(shape)
     arrived += shape.values_of(fields)
     return True
 
 
-def _note(fields: Message) -> Shape:
+def _note(shapes: dict[str, Shape], fields: Message, *shared: Any) -> Shape:
     """Return how a message looks; remember that for others of its type."""
-    shared: tuple[Any, ...] = (fields.get(MESSAGE_TYPE_FIELD),)
-    shapes: dict[str, Shape] | None = KINDS
-    if is_boundary(fields):
-        shared = fields[ACTION_TYPE_FIELD], fields[ACTION_STATUS_FIELD]
-        shapes = ENDS.get(shared[1]) if type(shared[1]) is str else None
+    shape = shape_of(fields)
     kind = shared[0]
     # Anything may stand where the type is; and what has these three may be a message or a start.
-    if shapes is None or type(kind) is not str or fields.keys() >= _AMBIGUOUS:
-        return Shape(layout_of(fields), ())
-    layout = layout_of(fields, len(shared))
-    shape = shapes.get(kind)
-    if shape is None or shape.names is not layout[0]:
-        shape = Shape(layout, shared)
-        if shape.width:
-            if len(shapes) >= _MOST:
-                shapes.clear()
-            shapes[kind] = shape
-    return shape
+    if type(kind) is not str or shape.names[-3:] == _AMBIGUOUS:
+        return shape
+    known = shapes.get(kind)
+    if known is None:
+        if len(shapes) >= _MOST:
+            shapes.clear()
+        shapes[kind] = known = _ONCE
+        if shapes is KINDS:
+            return shape
+    if known.names is not shape.names:
+        known = shape_with(shape, shared)
+        if known.width:
+            shapes[kind] = known
+    return known
 
 
 def uuid_of(message: Any) -> str:

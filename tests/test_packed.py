@@ -36,11 +36,11 @@ class TestPack:
 
     def test_many_shapes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is remembered of shapes has an end."""
-        monkeypatch.setattr(_packed, "_layouts", {})
+        monkeypatch.setattr(_packed, "_shapes", {})
         for number in range(3500):
             pack(message(**{f"x{number}": 1}))
 
-        assert 500 == len(_packed._layouts)
+        assert 500 == len(_packed._shapes)
 
 
 class TestFieldOf:
