@@ -8,7 +8,7 @@ their neighbours in the log. Nothing here is recursive, since trees may be deepe
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Collection, Iterable, Iterator
+from typing import Any, Collection, Iterable, Iterator, cast
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -168,6 +168,7 @@ class Tree:
         tree = cls(uuid)
         messages = tree.messages
         node, number, slots = tree._root, 1, tree._root.slots
+        width, rest, status = 0, cast("Packed", ()), cast("Any", None)
         values = tuple(told)
         at, end = 1, len(values)
         while at < end:
