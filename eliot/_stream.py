@@ -49,7 +49,6 @@ _MOST = 1000
 Teller = Tuple[Told, List[int], List[Any]]
 
 _NOBODY: Any = object()
-_bare = object.__new__
 # How no message looks: stands for a type that has come once, for many come no more than that.
 _ONCE = Shape((), -1, tuple)
 _FIRST = [1]
@@ -195,9 +194,7 @@ class Stream:
                     del level[top + 1 :]
                 task = self._plainly(message)
             else:
-                # As Task(source, None, uuid), which takes four times as long.
-                task = recent[uuid] = _bare(Task)
-                task._source, task._known, task._uuid, task._root = source, None, uuid, None
+                task = recent[uuid] = Task(source, None, uuid)
                 source = None
             uuid = _NOBODY
             if task is not None:
