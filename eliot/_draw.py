@@ -27,6 +27,7 @@ from eliot._fields import (
 from eliot._look import (
     ALARMING,
     CLOCK,
+    CONSTANTS,
     ID,
     PLAIN,
     WARNING,
@@ -329,7 +330,7 @@ class Draw:
                 and "\\" not in value
                 else f"{name}{value}"
                 if kind is float or (kind is int and -_LARGE < value < _LARGE)
-                else name + value_text(value)
+                else name + (CONSTANTS[value] if kind is bool else value_text(value))
                 for key, name in shape.shown
             ]
         )

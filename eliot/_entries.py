@@ -11,13 +11,11 @@ from eliot._fields import (
     MESSAGE_TYPE_FIELD,
     REASON_FIELD,
     STARTED_STATUS,
-    TASK_UUID_FIELD,
     TIMESTAMP_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, field_of, pack
+from eliot._packed import ODD_LEVEL, Packed, field_of
 from eliot._safe import safeunicode
 from eliot._tree import Node, Tree
-from eliot._typing import Message
 
 __all__ = ["Entry", "message_entry", "seconds_of", "top_entry"]
 
@@ -238,6 +236,9 @@ class Entry:
 
     def walk(self) -> Iterator[Entry]:
         """Give this entry and all in it: each action before what is in it, in order of level."""
+        return iter((self,)) if self._node is None else self._walk()
+
+    def _walk(self) -> Iterator[Entry]:
         yield self
         stack = [self._children()]
         while stack:
@@ -279,9 +280,9 @@ def top_entry(tree: Tree) -> Entry:
     return Entry(_MESSAGE, tree.uuid, None, 0, 1, top)
 
 
-def message_entry(message: Message) -> Entry:
+def message_entry(uuid: str, packed: Packed) -> Entry:
     """Return the entry of a message that is the only one of its task."""
-    return Entry(_MESSAGE, message[TASK_UUID_FIELD], None, 0, 1, pack(message))
+    return Entry(_MESSAGE, uuid, None, 0, 1, packed)
 
 
 def seconds_of(value: Any) -> Optional[float]:

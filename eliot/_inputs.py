@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from glob import glob, has_magic
 from heapq import heappop, heappush, heapreplace
+from itertools import chain
 from typing import (
     IO,
     Any,
@@ -148,7 +149,9 @@ class _Part:
     def items(self) -> Iterator[_Item]:
         """Read the messages; what cannot be read comes as a problem, in its place."""
         decoder = self._decoder = Decoder()
-        yield from self._read_by(decoder.items)
+        return chain(self._read_by(decoder.items), self._problems())
+
+    def _problems(self) -> Iterator[Problem]:
         if self.problem is not None:
             yield self.problem
 

@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections import deque
+from itertools import chain
 from operator import itemgetter, length_hint
 from stat import S_ISREG
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sized
@@ -127,19 +128,23 @@ class Decoder:
 
     def items(self, lines: Iterable[bytes | str]) -> Iterator[Message | BadLine]:
         """Give the message or messages of each line, or a `BadLine`."""
+        return chain.from_iterable(self._parts(lines))
+
+    def _parts(self, lines: Iterable[bytes | str]) -> Iterator[Iterable[Message | BadLine]]:
+        """Give the same in parts, which takes less than to pass on each message."""
         if _is_on_disk(lines):
             for block in _blocks(lines):
                 messages = self._together(block)
                 if messages is None:
-                    yield from self._one_by_one(block)
+                    yield self._one_by_one(block)
                 else:
                     self._decoded += len(block)
                     self._left = iter(messages)
-                    yield from self._left
+                    yield self._left
         else:
-            yield from self._one_by_one(lines)
+            yield self._one_by_one(lines)
         if self._cut is not None:
-            yield self._cut
+            yield [self._cut]
 
     def _together(self, block: list[bytes]) -> list[Message] | None:
         """Decode lines that are all messages; what is special in any is left to others."""

@@ -295,7 +295,8 @@ def exception_text(exception: Any, reason: Any) -> str:
     return f"{name}: {text}" if name and text else name or text
 
 
-_CONSTANTS = {None: "null", False: "false", True: "true"}
+#: How values without a text of their own are shown.
+CONSTANTS = {None: "null", False: "false", True: "true"}
 
 
 def value_text(value: Any) -> str:
@@ -316,7 +317,7 @@ def value_text(value: Any) -> str:
         except ValueError:  # there is a limit for digits
             pass
     if value is None or kind is bool:
-        return _CONSTANTS[value]
+        return CONSTANTS[value]
     return printable(encode(value).decode())
 
 

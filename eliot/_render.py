@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Protocol, Tuple, Union
 
 from eliot._draw import UNENDED, Draw, Line, header
-from eliot._entries import Entry
+from eliot._entries import Entry, seconds_of
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     FAILED_STATUS,
@@ -162,6 +162,11 @@ class Renderer:
                 start = next((e.start for e in top.walk() if e.start is not None), top.end)
             yield header(top.task_uuid, start, self._look)
         yield from self._parts(top._node or top._start or top.count)
+
+    def lone(self, task_uuid: str, message: Packed) -> str:
+        """Return all lines of a task that is one message, in little more than half the time."""
+        start = seconds_of(field_of(message, TIMESTAMP_FIELD))
+        return f"{header(task_uuid, start, self._look)}\n{self._draw.message(message, '')}\n"
 
     def _parts(self, top: _Part) -> Iterator[str]:
         """Give the lines of a part of a tree and of all in it."""

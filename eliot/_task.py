@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 from threading import RLock
 from typing import (
@@ -9,7 +10,6 @@ from typing import (
     Any,
     Callable,
     Iterator,
-    List,
     Mapping,
     TypeVar,
     Union,
@@ -17,7 +17,7 @@ from typing import (
 )
 
 from eliot._fields import TASK_UUID_FIELD
-from eliot._packed import Packed
+from eliot._packed import Packed, Told, unpack
 from eliot._tasklevel import TaskLevel
 from eliot._tree import Tree
 from eliot._typing import Message
@@ -33,9 +33,12 @@ _T = TypeVar("_T")
 # Held while told messages get a tree; re-entrant, since the garbage collector may run then.
 _PLANTING = RLock()
 
+# The level of a message outside any action.
+_FIRST = (1,)
+
 #: What a task is made of: a tree; or, as long as nobody asks for more, the messages of one that
 #: came in just the order in which they were logged, or its only message, outside any action.
-Source = Union[Tree, List[Packed], Message]
+Source = Union[Tree, Told, Packed]
 
 
 class Task:
@@ -82,8 +85,8 @@ class Task:
             return source
         with _PLANTING:
             if self._source is source:
-                if isinstance(source, dict):
-                    self._source = Tree.of([source])
+                if isinstance(source, tuple):
+                    self._source = Tree.of([unpack(source, self._uuid, _FIRST)])
                 else:
                     self._source = Tree.told(self._uuid, source)
         return self._tree()
@@ -93,7 +96,7 @@ class Task:
         source = self._source
         if isinstance(source, Tree):
             return len(source.messages)
-        return len(source) if isinstance(source, list) else 1
+        return int(source[0]) if isinstance(source, list) else 1
 
     def add(self, message_dict: Mapping[str, Any]) -> Task:
         """
@@ -183,12 +186,11 @@ class Task:
 
         .. versionadded:: 2.0
         """
-        from eliot._entries import message_entry, top_entry  # late: writers do not need it
-
-        message = self._lone_message()
-        if message is not None:
-            return message_entry(message._logged_dict)
-        entry = self._ask(top_entry, None)
+        room = _entries()
+        lone = self._lone()
+        if lone is not None:
+            return room.message_entry(self._uuid, lone)  # type: ignore[no-any-return]
+        entry: Entry | None = self._ask(room.top_entry, None)
         if entry is None:
             msg = "A task without messages has no top."
             raise KeyError(msg)
@@ -216,18 +218,22 @@ class Task:
 
     def _view(self) -> WrittenAction | WrittenMessage | None:
         if self._root is None:
-            self._root = self._lone_message() or self._ask(Tree.view, None)
+            lone = self._lone()
+            if lone is None:
+                self._root = self._ask(Tree.view, None)
+            else:
+                self._root = WrittenMessage(unpack(lone, self._uuid, _FIRST))
         return self._root
 
-    def _lone_message(self) -> WrittenMessage | None:
+    def _lone(self) -> Packed | None:
         source = self._source
-        if not isinstance(source, dict):
+        if not isinstance(source, tuple):
             return None
         with _PLANTING:
             if self._source is not source:
                 return None
             self._known = 1
-            return WrittenMessage(source)
+            return source
 
     def is_complete(self) -> bool:
         """
@@ -299,6 +305,14 @@ class Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_task, (self._messages(),)
+
+
+@lru_cache(maxsize=None)
+def _entries() -> Any:
+    """Open late what writers do not need; to do so for each task would take a third of `top`."""
+    import eliot._entries as room
+
+    return room
 
 
 def _restore_task(messages: list[Message]) -> Task:

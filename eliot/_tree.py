@@ -8,7 +8,7 @@ their neighbours in the log. Nothing here is recursive, since trees may be deepe
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Collection, Iterable, Iterator
+from typing import Any, Collection, Iterable, Iterator, cast
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, field_of, pack, same, unpack
+from eliot._packed import ODD_LEVEL, Packed, Shape, Told, pack, same, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
@@ -159,25 +159,36 @@ class Tree:
         return tree
 
     @classmethod
-    def told(cls, uuid: str, messages: list[Packed]) -> Tree:
+    def told(cls, uuid: str, told: Told) -> Tree:
         """
         Make a tree of messages that came in just the order in which they were logged.
 
         Each is then in the place that follows from the one before it: nothing has to be checked.
         """
         tree = cls(uuid)
-        tree.messages = messages
-        node, number = tree._root, 1
-        for packed in messages:
-            status = _status_of(packed)
+        messages = tree.messages
+        node, number, slots = tree._root, 1, tree._root.slots
+        width, rest, status = 0, cast("Packed", ()), cast("Any", None)
+        values = tuple(told)
+        at, end = 1, len(values)
+        while at < end:
+            shape = values[at]
+            if type(shape) is Shape:
+                width, rest, status = shape.width, shape.rest, shape.status
+                at += 1
+                continue
+            after = at + width
+            packed = values[at:after] + rest
+            at = after
+            messages.append(packed)
             if status is None:
-                node.slots[number] = packed
+                slots[number] = packed
                 number += 1
             elif status == STARTED_STATUS:
                 if node.start is not None:
                     node = tree._child(node, [number], 1)
-                node.start, node.type = packed, field_of(packed, ACTION_TYPE_FIELD)
-                number = 2
+                node.start, node.type = packed, rest[0]
+                number, slots = 2, node.slots
             else:
                 node.end, node.last, node.wanted = packed, number, _COMPLETE
                 outer, node.parent = node.parent, None  # as in _settle()
@@ -186,7 +197,7 @@ class Tree:
                     number += 1
                 else:
                     outer.unfinished -= 1
-                    node, number = outer, node.number + 1
+                    node, number, slots = outer, node.number + 1, outer.slots
         tree._here, tree._next = node, [*tree._way(node), number]
         return tree
 
@@ -423,13 +434,6 @@ class Tree:
             for number, packed in messages:
                 found[id(packed)] = unpack(packed, self.uuid, (*level, number))
         return [found[id(packed)] for packed in self.messages[:count]]
-
-
-def _status_of(packed: Packed) -> Any:
-    """Return the status of a start or an end, None for any other message; as `is_boundary` does."""
-    if field_of(packed, ACTION_TYPE_FIELD) is None:
-        return None
-    return field_of(packed, ACTION_STATUS_FIELD)
 
 
 def _written(message: Message) -> WrittenMessage:

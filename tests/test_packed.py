@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eliot import _packed
-from eliot._packed import field_of, pack, same, unpack
+from eliot._packed import field_of, pack, same, shape_of, shape_with, unpack
 
 FIELDS = st.dictionaries(st.text(), st.none() | st.integers() | st.lists(st.text()), max_size=5)
 
@@ -41,6 +41,23 @@ class TestPack:
             pack(message(**{f"x{number}": 1}))
 
         assert 500 == len(_packed._shapes)
+
+    def test_many_types(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is remembered of types has an end."""
+        monkeypatch.setattr(_packed, "_sharing", {})
+        shape = shape_of(message(x=1, message_type="m"))
+        for number in range(3500):
+            shape_with(shape, (f"m{number}",))
+
+        assert 500 == len(_packed._sharing)
+
+    def test_types_last(self) -> None:
+        """Those with the same fields may have their types in common, which come last."""
+        whole = message(message_type="m", x=1, y=2)
+        shape = shape_with(shape_of(whole), ("m",))
+
+        assert (2, None) == (shape.width, shape.status)
+        assert pack(whole) == shape.values_of(whole) + shape.rest
 
 
 class TestFieldOf:

@@ -19,14 +19,20 @@ def message(level: Any, **more: Any) -> Fields:
     return {"task_uuid": "u", "task_level": level, "timestamp": 1.5, "message_type": "m", **more}
 
 
-def start(level: Any) -> Fields:
+def start(level: Any, **more: Any) -> Fields:
     """Make a start message."""
-    return {"task_uuid": "u", "task_level": level, "action_type": "a", "action_status": "started"}
+    place = {"task_uuid": "u", "task_level": level, "timestamp": 1.5}
+    return {**place, "action_type": "a", "action_status": "started", **more}
 
 
 def end(level: Any, status: Any = "succeeded", **more: Any) -> Fields:
     """Make the end of an action."""
     return {**start(level), "action_status": status, **more}
+
+
+def bare(level: Any) -> Fields:
+    """Make a message with no field but its type."""
+    return {"task_uuid": "u", "task_level": level, "message_type": "bare"}
 
 
 LEVELS = st.lists(st.integers(1, 4), min_size=1, max_size=3)
@@ -50,6 +56,7 @@ STEPS = st.lists(
     | st.builds(start, LEVELS.map(lambda level: [*level[:-1], 1]))
     | st.builds(end, LEVELS, st.sampled_from(["succeeded", "failed", "odd", ["odd"]]))
     | st.builds(end, LEVELS, reason=st.just("why"), action_type=st.sampled_from(["a", "b"]))
+    | st.builds(bare, LEVELS)
     | st.just({"task_uuid": "u"}),
     max_size=20,
 )
@@ -220,3 +227,66 @@ def test_large_tasks_do_not_pile_up() -> None:
     assert "a" == next(tasks).top().task_uuid
     assert ["a", "b", "c"] == read
     assert [*"bcde"] == [task.top().task_uuid for task in tasks]
+
+
+@given(STEPS)
+def test_counts_messages(steps: List[Fields]) -> None:
+    """A task takes as much room as it has messages, those of actions within among them."""
+    bad: List[Any] = []
+    log = in_order([start([1]), *steps])
+    (task,) = Parser.parse_stream(log, lambda what, error: bad.append(what))
+    size = task._size()
+
+    assert len(task._messages()) == size
+
+
+def test_counts_messages_of_actions_within() -> None:
+    """Those of actions that have ended are counted once, whoever counts them."""
+    inner = [start([2, 1]), message([2, 2]), start([2, 3, 1]), end([2, 3, 2]), end([2, 4])]
+    log = [start([1]), *inner, message([3]), end([4])]
+    again = [{**fields, "task_uuid": "v"} for fields in log]
+    known = [{**fields, "task_uuid": "w"} for fields in log]
+
+    assert [8, 8, 8] == [t._size() for t in Parser.parse_stream([*log, *again, *known])]
+
+
+def test_no_level() -> None:
+    """A message with an empty level does not end up in the task that begins after it."""
+    odd = message([], task_uuid="v")
+    begin = [start([1]), message([2]), message([3])]
+    bad: List[Any] = []
+    log = [odd, *begin, odd, *[{**fields, "task_uuid": "w"} for fields in begin]]
+    tasks = Parser.parse_stream(log, lambda what, error: bad.append(what))
+
+    assert [one_by_one(begin), one_by_one(log[-3:])] == list(tasks)
+    assert [odd, odd] == bad
+
+
+def test_no_fields() -> None:
+    """Messages without any field but their type are as good as others."""
+    begin = {"task_uuid": "u", "action_type": "b", "action_status": "started"}
+    finish = {**begin, "action_status": "succeeded"}
+    levels = [[number] for number in range(2, 6)]
+    logs: List[List[Fields]] = [
+        [start([1]), *map(bare, levels), message([6]), bare([7]), end([8])],
+        [{**begin, "task_level": [1]}, *map(message, levels), {**finish, "task_level": [6]}],
+        [start([1]), *map(message, levels), {**finish, "action_type": "a", "task_level": [6]}],
+    ]
+    for log in logs:
+        again = [{**fields, "task_uuid": "v"} for fields in log]
+
+        assert [one_by_one(log), one_by_one(again)] == list(Parser.parse_stream([*log, *again]))
+
+
+def test_values_in_common() -> None:
+    """What messages of a type have in common is kept for each type, and for each set of fields."""
+    kinds = [message([1], message_type=kind) for kind in "mnmnmn"]
+    fields = [message([1], **{name: 1}) for name in "xyxyxy"]
+    messages = [
+        {**each, "task_level": [number], "number": number}
+        for number, each in enumerate([*kinds, *fields], 2)
+    ]
+    (task,) = Parser.parse_stream([start([1]), *messages])
+    root: Any = task.root()
+
+    assert messages == [child.as_dict() for child in root.children]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Any, Deque, Dict, Iterator, Set, Tuple
 
 import click
@@ -87,13 +88,15 @@ def _follow(session: Session, look: Look) -> None:
 
 
 def _write_tree(session: Session, task: Task, renderer: Renderer) -> None:
-    lines = []
-    for line in renderer.lines(task):
-        lines.append(line)
-        if len(lines) == _CHUNK:
-            session.write("\n".join(lines) + "\n")
-            lines.clear()
-    session.write("\n".join([*lines, ""]))
+    message = task._lone()
+    if message is not None:
+        session.write(renderer.lone(task._uuid, message))
+        return
+    lines = renderer.lines(task)
+    chunk = list(islice(lines, _CHUNK))
+    while chunk:
+        session.write("\n".join([*chunk, ""]))
+        chunk = list(islice(lines, _CHUNK))
 
 
 class _Flow:
