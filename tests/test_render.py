@@ -149,9 +149,9 @@ class TestTree:
     @pytest.mark.parametrize("status", ["succeeded", "failed"])
     def test_where_it_ended(self, status: str) -> None:
         """Where an action ended is shown if that was elsewhere than where it began."""
-        here = {"process": 7, "host": "a", "thread": "T", "task": "t"}
+        here: Dict[str, Any] = {"process": 7, "host": "a", "thread": "T", "task": "t"}
         fields = 'process=7 host="a" thread="T" task="t"'
-        there = {**here, "thread": "U", "process": True}
+        there: Dict[str, Any] = {**here, "thread": "U", "process": True}
         error = "" if status == "succeeded" else "  failed"
 
         for ends, shown in (
