@@ -35,8 +35,8 @@ _MANY_DIGITS = b"0" * 19
 _BLOCK = 16_384
 _identity = itemgetter(*IDENTITY_FIELDS)
 
-# In a damaged line so many objects in a row may turn out not to be JSON before the search ends, and
-# it is searched only if it is not too long: no line, whoever made it, keeps the reader busy for
+# In a damaged line so many objects in a row may turn out to be no messages before the search ends,
+# and it is searched only if it is not too long: no line, whoever made it, keeps the reader busy for
 # ever.
 _FAILURES = 50
 _SEARCHED = 20_000_000
@@ -272,17 +272,16 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
         before = text[max(begin - _NEAR, 0) : begin].rstrip()
         if before.endswith(_BEFORE) and inside.match(text, end):
             continue
-        if no_utf8.search(text, begin, end):
-            continue
         try:
-            value, _ = decode(text, begin)
+            value = None if no_utf8.search(text, begin, end) else decode(text, begin)[0]
         except (ValueError, RecursionError):
-            failures += 1
-            continue
+            value = None
         if _is_message(value):
             messages.append(value)
             rest.append(text[end:left])
             left, failures = begin, 0
+        else:
+            failures += 1
     rest.append(text[:left])
     whole = "".join(reversed(rest))
     if messages and not whole.strip("\ufeff \t\r\n"):

@@ -161,7 +161,8 @@ class TestTree:
             ({**there, "host": ["a"]}, '  → process=true host=["a"] thread="U"'),
         ):
             mark = "✓" if status == "succeeded" else "✗"
-            [line] = body(start(1, **here), end(2, action_status=status, **ends))
+            ending: Dict[str, Any] = {"action_status": status, **ends}
+            [line] = body(start(1, **here), end(2, **ending))
 
             assert f"{mark} act  0 µs{error}  {fields}{shown}" == line
 
