@@ -272,10 +272,12 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
         before = text[max(begin - _NEAR, 0) : begin].rstrip()
         if before.endswith(_BEFORE) and inside.match(text, end):
             continue
+        value: Any = None
         try:
-            value = None if no_utf8.search(text, begin, end) else decode(text, begin)[0]
+            if not no_utf8.search(text, begin, end):
+                value, _ = decode(text, begin)
         except (ValueError, RecursionError):
-            value = None
+            pass
         if _is_message(value):
             messages.append(value)
             rest.append(text[end:left])
