@@ -92,8 +92,8 @@ class Lines:
         else:
             end = buffer.rfind(b"\n", 0, size) + 1
             lines = bytes(buffer[: end or buffer.find(b"\n") + 1])
-        # As `count` finds it, which looks at one byte after the other: before Python 3.13 this takes
-        # a third of the time, for which those who log have to wait.
+        # As `count` finds it, which looks at one byte after the other: before Python 3.13 this
+        # takes a third of the time, for which those who log have to wait.
         count = len(lines) - len(lines.replace(b"\n", b""))
         if count > messages:
             lines = b"".join(line + b"\n" for line in lines.split(b"\n", messages)[:-1])
