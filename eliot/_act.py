@@ -380,10 +380,10 @@ class Action(Place):
             fields.setdefault(DURATION_FIELD, self._took)
         if exception is not None and switches.traceback:
             where = f"{self._task_uuid}@{self.task_level.to_string()}"
-            told = told_at(exception, where)
-            if told == where:
+            told, in_full = told_at(exception, where)
+            if in_full:
                 fields[TRACEBACK_FIELD] = format_exception(exception)
-            else:
+            if told is not None:
                 fields[TRACEBACK_AT_FIELD] = told
         switches.name(fields)
 

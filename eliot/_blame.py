@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from operator import itemgetter
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, cast
 
@@ -47,21 +48,33 @@ class Story:
         failed = [entry for entry in self._noted if entry.kind == "action"]
         inner: Dict[int, List[Entry]] = {}
         for action in failed:
-            if action.parent is not None and action.parent.status == FAILED_STATUS:
+            if action.parent is not None:
                 inner.setdefault(id(action.parent), []).append(action)
         for action in failed:
             causes = _causes(action, inner[id(action)]) if id(action) in inner else []
             if causes:
                 self._causes[id(action)] = causes
                 self._blamed.update(map(id, causes))
-        for action in failed:
-            if id(action) in self._causes:
-                continue
+        self._excuse([action for action in failed if id(action) not in self._causes], inner)
+
+    def _excuse(self, innermost: List[Entry], inner: Dict[int, List[Entry]]) -> None:
+        """Set apart those actions that were cancelled because another one failed."""
+        # In each action, what failed in it but was not cancelled, by time.
+        timed: Dict[int, List[Tuple[float, int, Entry]]] = {}
+        for action in innermost:
             way, around = self.way_up(action)
-            if around is not None and around.status == FAILED_STATUS and _cancelled(way[-1]):
-                self._cancelled.setdefault(id(self._origin(around)), []).append(action)
-            else:
+            cause = None
+            if around is not None and _cancelled(way[-1]):
+                if around.status == FAILED_STATUS:
+                    cause = around
+                else:
+                    if id(around) not in timed:
+                        timed[id(around)] = _by_end(inner[id(around)])
+                    cause = _last_during(way[-1], timed[id(around)])
+            if cause is None:
                 self._origins.append(action)
+            else:
+                self._cancelled.setdefault(id(self._origin(cause)), []).append(action)
 
     def _listen(self) -> None:
         """Find out what the messages with tracebacks tell of: the last such failure before."""
@@ -104,12 +117,14 @@ class Story:
         return self._loose
 
     def afterwards(self, origin: Entry) -> List[Entry]:
-        """Return actions that were cancelled with a failed one, or failed later otherwise."""
+        """Return actions that were cancelled because of a failed one, or failed later otherwise."""
         when = time_of(origin)
         if when is None:
             return self._cancelled.get(id(origin), [])
         if not self._timed:  # each failure is compared with all others
-            timed = [(time_of(o), (o.exception, o.reason), o) for o in self._origins]
+            # Cancellations are told of themselves, or with what they are because of.
+            others = [o for o in self._origins if not _cancelled(o)]
+            timed = [(time_of(o), (o.exception, o.reason), o) for o in others]
             self._timed = [(time, key, o) for time, key, o in timed if time is not None]
             self._timed.sort(key=itemgetter(0))
         own = origin.exception, origin.reason
@@ -142,6 +157,25 @@ def _causes(action: Entry, failed: List[Entry]) -> List[Entry]:
     last = max(others, key=_time_key)
     begun = (child.start for child in action.children if child.kind == "action")
     return [] if any(after(start, last.end) for start in begun) else [last]
+
+
+def _by_end(failed: List[Entry]) -> List[Tuple[float, int, Entry]]:
+    """Return those that failed at a known time and were not cancelled, in order."""
+    known = [(child.end, child) for child in failed if not _cancelled(child)]
+    return sorted(
+        (end, number, child) for number, (end, child) in enumerate(known) if end is not None
+    )
+
+
+def _last_during(cancelled: Entry, failed: Sequence[Tuple[float, int, Entry]]) -> Optional[Entry]:
+    """Return what failed last while an action was running that was cancelled then."""
+    end = cancelled.end
+    if end is None:
+        return None
+    number = bisect_right(failed, (end, len(failed)))
+    if not number or after(cancelled.start, failed[number - 1][0]):
+        return None
+    return failed[number - 1][2]
 
 
 def same(one: Entry, two: Entry) -> bool:

@@ -10,14 +10,18 @@ from eliot._fields import (
     DESTINATION_FAILURE_TYPE,
     EXCEPTION_FIELD,
     FAILED_STATUS,
+    HOST_FIELD,
     LOST_TYPE,
     MESSAGE_TYPE_FIELD,
+    PROCESS_FIELD,
     REASON_FIELD,
     SERIALIZATION_FAILURE_TYPE,
     STARTED_STATUS,
     SUCCEEDED_STATUS,
+    TASK_FIELD,
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
+    THREAD_FIELD,
     TIMESTAMP_FIELD,
     TRACEBACK_FIELD,
     TRACEBACK_TYPE,
@@ -42,7 +46,7 @@ from eliot._look import (
 )
 from eliot._safe import printable
 
-__all__ = ["UNENDED", "Draw", "Line", "header"]
+__all__ = ["UNENDED", "WHERE", "Draw", "Line", "header", "repeats"]
 
 #: What is said of actions without an end.
 UNENDED = "still running when the log ended"
@@ -50,6 +54,10 @@ UNENDED = "still running when the log ended"
 #: Fields that others than Eliot's own messages may have, too.
 DURATION_FIELD = "duration"
 LEVEL_FIELD = "log_level"
+
+#: Fields that tell where the code runs, in all messages if at all. Most actions end where they
+#: began: the end shows them only if it was elsewhere.
+WHERE = (PROCESS_FIELD, HOST_FIELD, THREAD_FIELD, TASK_FIELD)
 
 #: Messages that tell of trouble whatever their level.
 _REPORTS = (
@@ -88,6 +96,12 @@ def header(task_uuid: Any, start: Any, look: Look = PLAIN) -> str:
     text = f"{look.bold}{printable(task_uuid)}{look.plain}"
     date = look.date(start)
     return f"{text}  {look.dim}{date}{look.plain}" if date else text
+
+
+def repeats(name: str, began: Any, ended: Any) -> bool:
+    """Tell whether the value of a field at an action's end says where it was, again."""
+    kind = ended.__class__
+    return name in WHERE and kind in (str, int) and kind is began.__class__ and began == ended
 
 
 class Line:
@@ -212,6 +226,8 @@ class _Shape(NamedTuple):
     #: The keys of the other fields, with what is shown before the value, and with the bare name.
     shown: List[Tuple[Any, str]]
     rest: List[Tuple[Any, str]]
+    #: Those of the others that say where the code ran.
+    where: List[Tuple[Any, str]]
 
     def get(self, values: Any, name: str) -> Any:
         """Return a field of Eliot's own, or None."""
@@ -238,6 +254,8 @@ class Draw:
         self._starts: _Shapes = {}
         self._ends: _Shapes = {}
         self._failures: _Shapes = {}
+        # The same without some fields, by these.
+        self._shortened: Dict[FrozenSet[Any], _Shapes] = {}
         # How types of messages are shown, and types of actions with a status.
         self._heads: Dict[str, str] = {}
         self._actions: Dict[Tuple[str, Any], str] = {}
@@ -261,6 +279,7 @@ class Draw:
             and not {LEVEL_FIELD, TRACEBACK_FIELD} & set(keys),
             [(key, f"{look.dim}{printable(name)}={look.plain}") for key, name in rest],
             rest,
+            [(key, name) for key, name in rest if name in WHERE],
         )
         if len(shapes) >= _MOST:
             shapes.clear()
@@ -364,12 +383,34 @@ class Draw:
         """Add the fields of the start of an action."""
         self._add_fields(line, values, self._shape(self._starts, values, _OF_ACTION))
 
-    def end(self, line: Line, values: Any, status: Any, gap: str = "  ") -> None:
-        """Add the fields of the end of an action, but for those that tell of an exception."""
-        if status == FAILED_STATUS:
-            shape = self._shape(self._failures, values, _OF_FAILURE)
-        else:
-            shape = self._shape(self._ends, values, _OF_END)
+    def end(
+        self, line: Line, values: Any, status: Any, started: Any = None, gap: str = "  "
+    ) -> None:
+        """
+        Add the fields of the end of an action.
+
+        Those that tell of an exception are shown otherwise; those that say where it ended are
+        needless if it began there.
+
+        Args:
+            line: The line.
+            values: The message of the end.
+            status: The status in it.
+            started: The message of the start, or what of it says where that was, if it is known.
+            gap: What stands before the fields.
+        """
+        shapes, own = (
+            (self._failures, _OF_FAILURE) if status == FAILED_STATUS else (self._ends, _OF_END)
+        )
+        shape = self._shape(shapes, values, own)
+        if shape.where and started is not None:
+            began = self._shape(self._starts, started, _OF_ACTION)
+            own = own.union(
+                name
+                for key, name in shape.where
+                if repeats(name, began.get(started, name), values[key])
+            )
+            shape = self._shape(self._shortened.setdefault(own, {}), values, own)
         self._add_fields(line, values, shape, gap)
 
     def error(self, line: Line, values: Any) -> None:

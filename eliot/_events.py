@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from eliot._draw import UNENDED, Draw, Line
+from eliot._draw import UNENDED, WHERE, Draw, Line
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
@@ -36,13 +36,15 @@ _ODD = 1000
 class _Action:
     """An action that has started and not ended."""
 
-    __slots__ = ("field", "inner", "kind", "parent", "seen", "start")
+    __slots__ = ("field", "inner", "kind", "parent", "seen", "start", "where")
 
     def __init__(self, parent: Optional[_Action]) -> None:
         self.parent = parent
         #: When it started, and what it is; None if that is not known.
         self.start: Any = None
         self.kind: Any = None
+        #: What it said of where it was.
+        self.where: Optional[Message] = None
         #: Its first field, if it has a short one.
         self.field: Optional[Tuple[str, Any]] = None
         #: The actions in it, by the last number of their level.
@@ -218,6 +220,7 @@ class Events:
             action.parent.seen += 1
         task.level, task.here = inside, action
         action.start, action.kind = message.get(TIMESTAMP_FIELD), kind
+        action.where = {name: message[name] for name in WHERE if name in message} or None
         for name, value in message.items():
             if name not in PROTECTED_FIELDS and isinstance(value, (str, int, float)):
                 action.field = name, value[:_HINT] if isinstance(value, str) else value
@@ -238,7 +241,7 @@ class Events:
         task.end(inside, action)
         if status == FAILED_STATUS:
             draw.error(line, message)
-        draw.end(line, message, status)
+        draw.end(line, message, status, None if action is None else action.where)
         lines = [line.text]
         if status == FAILED_STATUS:
             guides = " " * (ID + 1) + look.stem(len(inside), look.trunk)

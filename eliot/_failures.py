@@ -58,7 +58,8 @@ def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
     text: the exception passed through. If there is none, it is the one that failed last, unless
     another action was begun after that: the exception was replaced by another one. Of a group of
     exceptions all of them are to blame. Cancellation puts no blame on anybody, and an action that
-    was cancelled while one around it failed is no failure of its own.
+    was cancelled is no failure of its own if the action around it failed, or if one beside it did
+    while it was running.
 
     Args:
         tasks: The tasks, as from `read`. Each is looked at once, and not kept.

@@ -14,6 +14,9 @@ __all__ = ["Following"]
 
 _CHUNK = 1 << 20
 
+#: So much is remembered of what was read last, to find out whether it is still there.
+_TAIL = 1024
+
 #: How long to wait for files to grow, in seconds.
 _PAUSE = 0.1
 
@@ -27,6 +30,10 @@ class _Growing:
         self._path = path
         self._file: Optional[IO[bytes]] = None
         self._identity = (0, 0)
+        #: What stands before the position, and before the line that is not complete yet; where that
+        #: begins.
+        self._tail = self._tail_of_lines = b""
+        self._whole = 0
         #: The line that is not complete yet.
         self._rest: List[bytes] = []
         self._told = False
@@ -48,26 +55,67 @@ class _Growing:
                     yield Problem(self.name, None, f"{reason_of(error)}; waiting for it")
                 return
         replaced = self._is_replaced()
-        data = file.read(_CHUNK)
+        data = self._read(file)
         if data:
             yield None
             yield from self._decoded(data)
-        elif replaced:
+        elif data is None and self._go_back(file):
+            yield None
+        elif data is None or replaced:
             yield None
             yield from self._decoded(b"", last=True)
-            self.close()
-        elif os.fstat(file.fileno()).st_size < file.tell():  # cut
-            yield None
-            yield from self._decoded(b"", last=True)
-            file.seek(0)
-            self.line = 0
+            if data is None:
+                self._begin(file)
+            else:
+                self.close()
 
     def _open(self) -> IO[bytes]:
         file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - close() closes it
         state = os.fstat(file.fileno())
         self._identity = state.st_dev, state.st_ino
-        self.line = 0
+        self._begin(file)
         return file
+
+    def _begin(self, file: IO[bytes]) -> None:
+        """Read from the beginning on."""
+        file.seek(0)
+        self._tail = self._tail_of_lines = b""
+        self._whole = 0
+        self.line = 0
+
+    def _read(self, file: IO[bytes]) -> Optional[bytes]:
+        """
+        Read on; None says that what was read before is not there any more, for the file was cut.
+
+        It may have grown since beyond its old size, so that the size tells nothing.
+        """
+        tail = self._tail
+        file.seek(-len(tail), os.SEEK_CUR)
+        data = file.read(len(tail) + _CHUNK)
+        if not data.startswith(tail):
+            return None
+        self._tail = data[-_TAIL:]
+        end = data.rfind(b"\n", len(tail)) + 1
+        if end:
+            self._tail_of_lines = data[max(end - _TAIL, 0) : end]
+            self._whole = file.tell() - len(data) + end
+        return data[len(tail) :]
+
+    def _go_back(self, file: IO[bytes]) -> bool:
+        """
+        Go back to the last line that is complete, if that is still there.
+
+        Who cannot write all of a line, for the disk is full, may cut off the start of it again.
+        """
+        tail = self._tail_of_lines
+        if not tail:
+            return False
+        file.seek(self._whole - len(tail))
+        if file.read(len(tail)) != tail:
+            return False
+        self._tail = tail
+        self._rest = []
+        return True
 
     def _is_replaced(self) -> bool:
         """Tell whether another file has the name; until there is one, this one may still grow."""
@@ -97,14 +145,21 @@ class _Growing:
             yield line + feed
 
 
+def _can_grow(path: str) -> bool:
+    """Tell whether there is a file of that name that can grow, or may be one later."""
+    # Nobody looks into a pipe to see what it is: what was read would be gone.
+    return not is_compressed(path) if os.path.isfile(path) else not os.path.exists(path)
+
+
 class Following:
     """
     Read files that grow as one stream of messages that has no end.
 
-    It begins with what is there. A file that was cut is read from its beginning again; when a file
-    was moved, it is read to its end, and then the new one of that name; one that is missing is
-    waited for. What cannot grow, standard input and compressed files, is read first, to its end; if
-    there is nothing else, that is the end.
+    It begins with what is there. A file that was cut is read from its beginning again, also if it
+    has grown since; if only the start of a line was cut off, what comes in its place is read. When
+    a file was moved, it is read to its end, and then the new one of that name; one that is missing
+    is waited for. What cannot grow, standard input, pipes and compressed files, is read first, to
+    its end; if there is nothing else, that is the end.
 
     Args:
         sources: As for `Log`.
@@ -124,7 +179,7 @@ class Following:
         self._growing: List[_Growing] = []
         self._at: Optional[_Growing] = None
         for part in list(self._log.parts):
-            if part.path is not None and not is_compressed(part.path):
+            if part.path is not None and _can_grow(part.path):
                 self._log.parts.remove(part)
                 self._growing.append(_Growing(part.path))
 

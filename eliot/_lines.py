@@ -36,12 +36,21 @@ _MANY_DIGITS = b"0" * 19
 _BLOCK = 16_384
 _identity = itemgetter(*IDENTITY_FIELDS)
 
-# A damaged line is searched for messages at so many places in a row, and only if it is not too
-# long: no line, whoever made it, keeps the reader busy for ever.
-_PLACES = 50
+# In a damaged line so many objects in a row may turn out to be no messages before the search ends,
+# and it is searched only if it is not too long: no line, whoever made it, keeps the reader busy for
+# ever.
+_FAILURES = 50
 _SEARCHED = 20_000_000
-# What follows an object in the midst of another one.
+# Deeper ones cannot be decoded.
+_DEPTH = 1000
+# All that tells where objects begin and end, and which of them may be messages.
+_MARKS = r"""\\["\\]|"(?=(task_uuid|task_level|timestamp)")|["{}[\]]"""
+_BITS = {TASK_UUID_FIELD: 1, TASK_LEVEL_FIELD: 2, TIMESTAMP_FIELD: 4}
+# What stands before an object in the midst of another one, and what follows it.
+_BEFORE = (":", ",", "[")
 _INSIDE = r"\s*[],}]"
+# White space before an object is looked through only so far.
+_NEAR = 9
 # Bytes that are no UTF-8, decoded with "surrogateescape".
 _NO_UTF8 = "[\udc80-\udcff]"
 
@@ -241,6 +250,11 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
     """
     Find the whole messages in a line that is not JSON.
 
+    All whole messages behind a torn one are found, whatever they hold and wherever it was torn.
+    What looks like a message but is part of another one is none, with one exception: if a message
+    was torn directly behind such a part, the same bytes could be the start of the one message and
+    all of another one, and that is what they are taken for.
+
     Returns:
         The messages, and the line without them; nothing if only white space is left.
     """
@@ -248,30 +262,70 @@ def salvage(line: bytes | str) -> tuple[list[Message], bytes]:
 
     decode = JSONDecoder().raw_decode
     inside, no_utf8 = re.compile(_INSIDE), re.compile(_NO_UTF8)
-    messages: list[Message] = []
     line = _encoded(line)
-    if len(line) > _SEARCHED:
-        return messages, line
+    if len(line) > _SEARCHED or not all(b'"%b"' % name.encode() in line for name in _BITS):
+        return [], line
     text = line.decode("utf-8", "surrogateescape")
-    rest, read, tried = "", 0, 0
-    begin = text.find("{")
-    while begin >= 0 and tried < _PLACES:
-        tried += 1
+    messages: list[Message] = []
+    rest: list[str] = []
+    left, failures = len(text), 0  # what is left of the line to search, from its end
+    # A message behind a torn one may hold what completes that one: the later one is right. And
+    # what is around others comes before them.
+    for begin, end in reversed(_objects(text)):
+        if end > left or failures == _FAILURES:
+            continue
+        before = text[max(begin - _NEAR, 0) : begin].rstrip()
+        if before.endswith(_BEFORE) and inside.match(text, end):
+            continue
+        value: Any = None
         try:
-            value, end = decode(text, begin)
+            if not no_utf8.search(text, begin, end):
+                value, _ = decode(text, begin)
         except (ValueError, RecursionError):
-            end = begin + 1
+            pass
+        if _is_message(value):
+            messages.append(value)
+            rest.append(text[end:left])
+            left, failures = begin, 0
         else:
-            whole = not inside.match(text, end) and not no_utf8.search(text, begin, end)
-            if whole and _is_message(value):
-                messages.append(value)
-                rest += text[read:begin]
-                read, tried = end, 0
-        begin = text.find("{", end)
-    rest += text[read:]
-    if messages and not rest.strip("\ufeff \t\r\n"):
-        rest = ""
-    return messages, rest.encode("utf-8", "surrogateescape")
+            failures += 1
+    rest.append(text[:left])
+    whole = "".join(reversed(rest))
+    if messages and not whole.strip("\ufeff \t\r\n"):
+        whole = ""
+    return messages[::-1], whole.encode("utf-8", "surrogateescape")
+
+
+def _objects(text: str) -> list[tuple[int, int]]:
+    """
+    Find the objects in a text that may be messages, in the order of their ends.
+
+    Behind a torn message nobody knows what is inside of a string and what outside. But every quote
+    turns one into the other; so there are but two ways to read the text, and both are gone at once.
+    """
+    objects: list[tuple[int, int]] = []
+    # What is open in either way: where it begins, and which fields of messages it has; -1 for "[".
+    open_: list[deque[list[int]]] = [deque(maxlen=_DEPTH), deque(maxlen=_DEPTH)]
+    way, other = open_
+    all_fields = sum(_BITS.values())
+    for mark in re.finditer(_MARKS, text):
+        kind = mark[0]
+        if kind == '"':
+            name = mark[1]
+            if name is not None and way:
+                way[-1][1] |= _BITS[name]
+            way, other = other, way
+        elif kind == "{":
+            way.append([mark.start(), 0])
+        elif kind == "[":
+            way.append([-1, 0])
+        elif kind in "]}":
+            begin, fields = way.pop() if way else (-1, 0)
+            if (begin < 0) is (kind == "}"):  # nothing around this is JSON
+                way.clear()
+            elif kind == "}" and fields == all_fields:
+                objects.append((begin, mark.end()))
+    return objects
 
 
 def _fast_loads() -> Callable[[bytes], Any]:

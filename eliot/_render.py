@@ -256,7 +256,7 @@ class Renderer:
         if start is not None:
             draw.start(line, start)
         if end is not None:
-            draw.end(line, end, status, f"  {look.ended} ")
+            draw.end(line, end, status, start, f"  {look.ended} ")
         return line.text
 
     def _folded(self, fold: _Fold, stem: str, whole: Optional[float]) -> str:

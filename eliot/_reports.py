@@ -164,22 +164,32 @@ def format_exception(exception: Any) -> str:
 _TOLD_AT = "_eliot_told_at"
 
 
-def told_at(exception: Any, here: str) -> str:
+def told_at(exception: Any, here: str) -> Tuple[Optional[str], bool]:
     """
-    Return where the traceback of an exception was told first; if nowhere yet, that is here.
+    Find out whether the traceback of an exception is in the log already.
+
+    One that is raised again somewhere else, or comes from another task, is told again: once in each
+    task, unless it has lost its traceback on the way from another process.
 
     Args:
         exception: Anything, for `Action.finish` takes anything; it is marked, if that can be done.
         here: The task uuid and the level of an action.
+
+    Returns:
+        Where it was told last, if it was; and whether to tell it here.
     """
-    try:
+    told = tb = None
+    with suppress(Exception):
         # Not what its class makes of attributes.
+        tb = BaseException.__getattribute__(exception, "__traceback__")
         told = BaseException.__getattribute__(exception, _TOLD_AT)
-    except Exception:
-        with suppress(Exception):
-            BaseException.__setattr__(exception, _TOLD_AT, here)
-        return here
-    return told if isinstance(told, str) else here
+    if not isinstance(told, str) or told == here:
+        told = None
+    elif tb is None or told.partition("@")[0] == here.partition("@")[0]:
+        return told, False
+    with suppress(Exception):
+        BaseException.__setattr__(exception, _TOLD_AT, here)
+    return told, True
 
 
 #: Their text ends in a guess of what was meant, or shows a place in a program.

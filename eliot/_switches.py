@@ -216,8 +216,8 @@ def configure(  # noqa: PLR0913 - each is given by its name
         duration: Whether the end message of each action that starts from now on has the field
             `duration`: how long it took in seconds, by a clock that is never set.
         traceback: Whether the end message of an action that fails has the field `traceback`. An
-            exception that leaves several actions is told by the innermost; the others have the
-            field `traceback_at`, which says which action that is.
+            exception that leaves several actions is told by the innermost in each task; the others
+            have the field `traceback_at`, which says which action that is.
         caller: Whether messages, and start messages of actions, have the field `caller`: file,
             line and function of the logging call.
         process: Whether all messages have the field `process`, the number of the process.

@@ -39,6 +39,24 @@ class TestLines:
         """A message outside any action has no place in a tree."""
         assert ["· say  x=1"] == shown(said(1, x=1))
 
+    def test_where_it_ended(self) -> None:
+        """Where an action ended is shown if that was elsewhere than where it began."""
+        here = {"host": "a", "thread": "T"}
+
+        assert [
+            '▶ act  host="a" thread="T"',
+            '├─▶ act  host="a" thread="T"',
+            '│ └─✓ act  0 µs  thread="U"',
+            "└─✓ act  0 µs",
+        ] == shown(
+            start(1, **here),
+            start(2, 1, **here),
+            end(2, 2, host="a", thread="U"),
+            end(3, **here),
+        )
+        assert ["▶ act", '└─✓ act  0 µs  thread="T"'] == shown(start(1), end(2, thread="T"))
+        assert ['└─✓ act  thread="T"'] == shown(end(2, thread="T"))
+
     def test_colors(self) -> None:
         """Tasks that run at the same time have different colours, more often than not."""
         events = Events(Look(color=True))

@@ -292,6 +292,93 @@ class TestCancellation:
         assert [("a", "failed", 1), ("b", "failed", 1)] == told
         assert 2 == group.example.afterwards_count
 
+    def test_handled(self, log: Log) -> None:
+        """That is so, too, if the action around them goes on; each is told once."""
+
+        async def work(name: str) -> None:
+            with start_action(action_type=name):
+                if name == "bad":
+                    await asyncio.sleep(0)
+                    raise KeyError("k")
+                await asyncio.Event().wait()
+
+        async def main() -> None:
+            with start_action(action_type="main"):
+                tasks = [asyncio.ensure_future(work(name)) for name in ("a", "bad", "b")]
+                with suppress(KeyError):
+                    await asyncio.gather(*tasks)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run(main())
+        [group] = find(log).failed
+
+        assert ("builtins.KeyError", ("main", "bad"), 1) == (group[0], group.path, group.handled)
+        assert ["a", "b"] == [later.type for later in group.example.afterwards]
+
+    def test_which_failure(self) -> None:
+        """Of several failures the last one was the cause that came while the action was running."""
+        told = Told()
+        told.start("main")
+        for number, kind in enumerate("abc", 2):
+            told.start(kind, number)
+        told.fail("a", 2, 2, exception="A")
+        told.fail("b", 3, 2, exception="B")
+        told.fail("c", 4, 2, exception=CANCELLED)
+        told.start("d", 5)
+        told.fail("d", 5, 2, exception="D")
+        told.end("main", 6)
+        found = {group.exception: group.example for group in told.find().failed}
+
+        assert {"A", "B", "D"} == set(found)
+        assert ["b", "d"] == [later.type for later in found["A"].afterwards]
+        assert ["c", "d"] == [later.type for later in found["B"].afterwards]
+        assert () == found["D"].afterwards
+
+    def test_of_its_own(self) -> None:
+        """What was begun after a failure was not cancelled because of it, and is told by itself."""
+        told = Told()
+        told.start("main")
+        told.start("one", 2)
+        told.fail("one", 2, 2)
+        told.start("two", 3)
+        told.fail("two", 3, 2, exception=CANCELLED)
+        told.end("main", 4)
+        found = told.find().failed
+
+        assert [("E", "main > one", 1, 1), (CANCELLED, "main > two", 1, 1)] == brief(found)
+        assert [(), ()] == [group.example.afterwards for group in found]
+
+    def test_before_the_failure(self) -> None:
+        """Nor was what was cancelled before."""
+        told = Told()
+        told.start("main")
+        told.start("one", 2)
+        told.start("two", 3)
+        told.fail("two", 3, 2, exception=CANCELLED)
+        told.fail("one", 2, 2)
+        told.end("main", 4)
+
+        expected = [("E", "main > one", 1, 1), (CANCELLED, "main > two", 1, 1)]
+        assert expected == brief(told.find().failed)
+
+    @pytest.mark.parametrize("whose", ["one", "two"])
+    def test_unknown_times(self, whose: str) -> None:
+        """If nobody knows what was first, each is told by itself."""
+        told = Told()
+        told.start("main")
+        told.start("one", 2)
+        told.start("two", 3)
+        told.fail("one", 2, 2)
+        told.fail("two", 3, 2, exception=CANCELLED)
+        told.end("main", 4)
+        for message in told.messages:
+            if message.get("action_type") == whose:
+                message["timestamp"] = "then"
+
+        assert [1, 1] == [group.number for group in told.find().failed]
+
     def test_timeout(self, log: Log) -> None:
         """What a timeout cancels is part of the failure that the timeout is."""
 

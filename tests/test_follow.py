@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, List
@@ -20,7 +22,7 @@ from eliot.parse import tasks_of
 def line(number: int, **more: Any) -> bytes:
     """Make a line with a message that was logged at a time."""
     fields = {"task_uuid": "u", "task_level": [number], "timestamp": number, "message_type": "m"}
-    return json.dumps({**fields, **more}).encode() + b"\n"
+    return json.dumps({**more, **fields, **more}).encode() + b"\n"  # as Eliot does, place last
 
 
 class Enough(Exception):
@@ -114,6 +116,64 @@ class TestFollowing:
             "3: not JSON, the log ends in the middle of a line",
             *[4, "2: not JSON", "", 5, ""],
         ] == Reader(path).read(*steps)
+
+    @pytest.mark.parametrize("number", [1, 2, 5])
+    @pytest.mark.parametrize("size", [0, 100_000])
+    def test_notices_cuts_of_files_that_grow_on(
+        self, size: int, number: int, tmp_path: Path
+    ) -> None:
+        """That is so, too, if the file has got as long as it was, or longer, in the meantime."""
+        path = tmp_path / "a"
+        append(path, line(1, x="x" * size), line(2, x="x" * size))()
+        lines = [line(n, x="x" * size) for n in range(3, 3 + number)]
+        steps = lambda: path.write_bytes(b"".join(lines)), append(path, line(9))
+
+        assert [1, 2, "", *range(3, 3 + number), "", 9, ""] == Reader(path).read(*steps)
+
+    def test_notices_cuts_that_leave_a_hole(self, tmp_path: Path) -> None:
+        """That is so, too, if the writer goes on where it was, which leaves a hole before."""
+        path = tmp_path / "a"
+        append(path, line(1))()
+        steps = (lambda: path.write_bytes(b"\0" * len(line(1)) + line(2)),)
+        hole = f"1: not JSON, with a hole of {len(line(1))} NUL bytes"
+
+        assert [1, "", 2, hole, ""] == Reader(path).read(*steps)
+
+    @pytest.mark.parametrize("size", [0, 100_000])
+    def test_goes_on_where_a_line_was_cut_off(self, size: int, tmp_path: Path) -> None:
+        """If a writer removes the start of a line that it could not end, nothing is repeated."""
+        path = tmp_path / "a"
+        begin = line(1, x="x" * size)
+        append(path, begin, line(2, x="x" * size)[:-5])()
+        steps = (
+            lambda: path.write_bytes(begin),
+            append(path, line(3)[:10]),
+            lambda: path.write_bytes(begin + line(4) + line(5)),
+            append(path, b"oops\n"),
+        )
+
+        assert [1, "", "", "", 4, 5, "", "4: not JSON", ""] == Reader(path).read(*steps)
+
+    def test_notices_a_cut_of_all(self, tmp_path: Path) -> None:
+        """A file without a whole line that is emptied begins anew."""
+        path = tmp_path / "a"
+        append(path, line(1)[:10])()
+        steps = (lambda: path.write_bytes(b""), append(path, line(2)))
+        cut = "1: not JSON, the log ends in the middle of a line"
+
+        assert ["", cut, "", 2, ""] == Reader(path).read(*steps)
+
+    def test_reads_pipes_first(self, tmp_path: Path) -> None:
+        """What cannot grow is read to its end, nothing of it is lost, and then the others."""
+        path, pipe = tmp_path / "a", tmp_path / "pipe"
+        append(path, line(1))()
+        os.mkfifo(str(pipe))
+        writer = threading.Thread(target=pipe.write_bytes, args=[line(2)])
+        writer.start()
+        seen = Reader(path, pipe).read()
+        writer.join()
+
+        assert [2, 1, ""] == seen
 
     def test_notices_rotation(self, tmp_path: Path) -> None:
         """A file that was moved away is read to its end, then the new one of that name."""

@@ -146,6 +146,31 @@ class TestTree:
         assert ['✓ act  0 µs  → reason="fun"'] == body(start(1), end(2, reason="fun"))
         assert ["✗ act  0 µs  failed  a=1"] == body(start(1, a=1), end(2, action_status="failed"))
 
+    @pytest.mark.parametrize("status", ["succeeded", "failed"])
+    def test_where_it_ended(self, status: str) -> None:
+        """Where an action ended is shown if that was elsewhere than where it began."""
+        here: Dict[str, Any] = {"process": 7, "host": "a", "thread": "T", "task": "t"}
+        fields = 'process=7 host="a" thread="T" task="t"'
+        there: Dict[str, Any] = {**here, "thread": "U", "process": True}
+        error = "" if status == "succeeded" else "  failed"
+
+        for ends, shown in (
+            ({**here, "x": 1}, "  → x=1"),
+            (here, ""),
+            (there, '  → process=true thread="U"'),
+            ({**there, "host": ["a"]}, '  → process=true host=["a"] thread="U"'),
+        ):
+            mark = "✓" if status == "succeeded" else "✗"
+            ending: Dict[str, Any] = {"action_status": status, **ends}
+            [line] = body(start(1, **here), end(2, **ending))
+
+            assert f"{mark} act  0 µs{error}  {fields}{shown}" == line
+
+    def test_where_it_began_is_unknown(self) -> None:
+        """If nobody knows where it began, it is shown where it ended."""
+        assert ['✓ act  0 µs  x=1  → thread="T"'] == body(start(1, x=1), end(2, thread="T"))
+        assert '✓ act  → thread="T"' == body(end(2, thread="T"))[0]
+
     def test_shapes(self) -> None:
         """Messages of one type may differ in their fields, and those without a type have none."""
         assert ["✓ act  0 µs", "├─· say  a=1", "├─· say  a=1 b=2", "├─· say", "└─·   c=3"] == body(

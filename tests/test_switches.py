@@ -10,6 +10,7 @@ import pickle
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -167,11 +168,27 @@ class TestTraceback:
         assert "traceback_at" not in log[2]
 
     def test_across_tasks(self, log: Messages) -> None:
-        """An exception that leaves its task is not told again either."""
-        with pytest.raises(ValueError, match="why"), start_action("a"), start_task("b"):
+        """An exception that leaves its task is told again, once, with where it was told before."""
+        with pytest.raises(ValueError, match="why"), start_action("a"), start_action(
+            "b"
+        ), start_task("c"):
             raise ValueError("why")
+        outer, inner = log[0]["task_uuid"], log[2]["task_uuid"]
 
-        assert f"{log[1]['task_uuid']}@/" == log[3]["traceback_at"]
+        assert [(True, None), (True, f"{inner}@/"), (None, f"{outer}@/2")] == [
+            (m.get("traceback") and True, m.get("traceback_at")) for m in log[3:]
+        ]
+
+    def test_raised_again(self, log: Messages) -> None:
+        """An exception that was made once is told in each task in which it is raised."""
+        error = ValueError("why")
+        for _ in range(3):
+            with suppress(ValueError), start_task("a"), start_action("b"):
+                raise error
+
+        told = [m["traceback"].splitlines()[-1] for m in log if "traceback" in m]
+        assert ["ValueError: why"] * 3 == told
+        assert [log[2], log[6], log[10]] == [m for m in log if "traceback" in m]
 
     def test_causes(self, log: Messages) -> None:
         """Its causes are part of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, List, Tuple
 
-from eliot._draw import Line
+from eliot._draw import Line, repeats
 from eliot._look import CLOCK, INDENTED, Look, cut, exception_text
 from eliot._safe import printable
 from eliot.cli._options import (
@@ -206,8 +206,14 @@ def _step(step: Step, stem: str, look: Look) -> str:
     elif step.status == "started":
         line.add("still running when the log ended", look.yellow)
     line.add_fields(step.fields.items())
-    if step.end_fields:
-        line.add_fields(step.end_fields.items(), f"  {look.ended} ")
+    line.add_fields(
+        (
+            (name, value)
+            for name, value in step.end_fields.items()
+            if not repeats(name, step.fields.get(name), value)
+        ),
+        f"  {look.ended} ",
+    )
     return line.text
 
 

@@ -104,6 +104,19 @@ Failures: 1
 
         assert (0, expected) == run(write(tmp_path, *SERVE))
 
+    def test_where_it_ended(self, tmp_path: Path) -> None:
+        """Where an action ended is shown if that was elsewhere than where it began."""
+        log = [
+            started("serve", [], thread="T", host="a"),
+            started("query", [2], thread="T"),
+            ended("query", [2, 2], **LOST, thread="U", errno=104),
+            ended("serve", [3], **LOST, thread="T", host="a"),
+        ]
+        _, text = run(write(tmp_path, *log))
+
+        assert 'failed of it  thread="T" host="a"\n' in text
+        assert 'raised it  thread="T"  → thread="U" errno=104\n' in text
+
     def test_before(self, tmp_path: Path) -> None:
         """How much of what came before is told can be chosen."""
         _, text = run(write(tmp_path, *SERVE), "--before", "1")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import eliot
@@ -37,6 +37,13 @@ MESSAGES = st.builds(
     st.dictionaries(st.text(), VALUES, max_size=4),
     st.uuids().map(str),
 )
+#: Those have others in them.
+NESTING = st.builds(
+    lambda outer, inner, text: {"in": inner, **outer, "behind": {**inner, "text": text}},
+    MESSAGES,
+    MESSAGES,
+    st.text(),
+)
 LOGS = st.lists(MESSAGES, min_size=1, max_size=6)
 
 
@@ -48,6 +55,11 @@ def message(number: int = 1, **more: Any) -> Fields:
 def line(fields: Fields) -> bytes:
     """Write a message as Eliot does."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+def is_message(value: Any) -> bool:
+    """Tell whether a value looks like a message."""
+    return isinstance(value, dict) and {"task_uuid", "task_level", "timestamp"} <= set(value)
 
 
 ONE, TWO, THREE = message(1), message(2), message(3)
@@ -103,11 +115,72 @@ class TestTornLines:
     @given(MESSAGES, MESSAGES, st.data())
     def test_the_neighbour_is_read(self, torn: Fields, whole: Fields, data: st.DataObject) -> None:
         """What follows the torn message is read, and the torn one is reported."""
-        assume(not any("}" in key for key in whole))  # or both together could be an object
         size = data.draw(st.integers(1, len(line(torn)) - 2))
         head = line(torn)[:size]
 
         assert ([ONE, whole, TWO], ["line 2: not JSON"], [head]) == read(A + head + line(whole) + B)
+
+    @given(st.lists(NESTING, min_size=1, max_size=3), LOGS, st.data())
+    def test_at_any_byte(
+        self, torn: List[Fields], whole: List[Fields], data: st.DataObject
+    ) -> None:
+        """
+        However many were torn in one line, wherever: all whole messages are read, and no others.
+
+        Only if one was torn directly behind a part that looks like a message nobody can tell
+        whether that is one.
+        """
+        heads = [data.draw(st.integers(1, len(line(fields)) - 2)) for fields in torn]
+        texts = [line(fields)[:size] for fields, size in zip(torn, heads)]
+        parts = [part for fields in torn for part in fields.values() if is_message(part)]
+        behind = [p for text in texts for p in parts if text.endswith(line(p)[:-1])]
+        good, _, _ = read(b"".join(texts) + b"".join(line(m)[:-1] for m in whole) + b"\n")
+
+        assert whole == good[len(good) - len(whole) :]
+        assert all(fields in behind for fields in good[: len(good) - len(whole)])
+
+    @pytest.mark.parametrize(
+        "key", ["}", "]}", " }", "}]}", "a}", ",", ":", "{", "[", "\\", '"', "\0"]
+    )
+    @pytest.mark.parametrize("head", ['{"a":"b', '{"a":["b', '[{"a":"', '{"a":"\\', '{"a":', "{"])
+    def test_keys_like_the_rest_of_the_torn_message(self, key: str, head: str) -> None:
+        """A key that may complete what was torn hides no message."""
+        whole = {key: "x", **message(2)}
+
+        assert ([whole], ["line 1: not JSON"], [head.encode()]) == read(head.encode() + line(whole))
+
+    def test_a_torn_message_that_seems_complete(self) -> None:
+        """A torn message and the key of a whole one make no message."""
+        head, whole = line(message(1, text="?"))[:-4], {"}": 1, **message(2)}
+
+        assert ([whole], ["line 1: not JSON"], [head]) == read(head + line(whole))
+
+    def test_many_parts(self) -> None:
+        """However many objects were in the torn message, what follows is read."""
+        head = line(message(1, parts=[{"n": n} for n in range(1000)]))[:-5]
+
+        assert ([TWO], ["line 1: not JSON"], [head]) == read(head + B)
+
+    def test_the_end_of_another_message(self) -> None:
+        """A message is read if the end of another one follows, of which the start is lost."""
+        assert ([ONE], ["line 1: not JSON"], [b',"n":1}']) == read(A[:-1] + b',"n":1}\n')
+
+    def test_brackets_that_do_not_match(self) -> None:
+        """Garbage around messages does not hide them."""
+        assert ([ONE, TWO], ["line 1: not JSON"], [b'{["}}}]["]]}{']) == read(
+            b'{["}}}]' + A[:-1] + b'["]]}{' + B
+        )
+
+    def test_names_of_fields_elsewhere(self) -> None:
+        """What has the names of the fields, but not as its own, is no message."""
+        names = json.dumps(["task_uuid", "task_level", "timestamp"]).encode()
+
+        for text in (
+            names,
+            b'{"x":%b}' % names,
+            b'{"a":"task_uuid","b":"task_level","c":"timestamp"}',
+        ):
+            assert ([ONE], ["line 1: not JSON"], [text + b"x"]) == read(text + b"x" + A)
 
     def test_a_message_in_a_torn_message(self) -> None:
         """A dictionary inside a torn message is no message of its own."""
@@ -202,6 +275,31 @@ class TestLongLines:
         (good,), bad, _ = read(line(message(text=text)))
 
         assert ([], text) == (bad, good["text"])
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            b'{"',
+            b"{",
+            b"[",
+            b"{}",
+            b'{"task_uuid":1,"task_level":1,"timestamp":1,"x":',
+            b'"timestamp":',
+        ],
+    )
+    def test_long_garbage_that_looks_like_json(self, text: bytes) -> None:
+        """A bad line that looks like messages is one bad line, however long."""
+        names = b'"task_uuid""task_level""timestamp"'
+        garbage = names + text * (1_000_000 // len(text))
+
+        assert ([ONE, TWO], ["line 2: not JSON"], [garbage]) == read(A + garbage + b"\n" + B)
+
+    def test_many_bad_objects(self) -> None:
+        """After many objects that are no JSON the search ends."""
+        bad = b"{" + A[1:-2] + b",}"
+
+        assert ([ONE], ["line 1: not JSON"], [bad * 49]) == read(A[:-1] + bad * 49 + b"\n")
+        assert ([], ["line 1: not JSON"], [A[:-1] + bad * 50]) == read(A[:-1] + bad * 50 + b"\n")
 
     @pytest.mark.parametrize("size", [1_000_000, 100_000_000])
     def test_long_garbage(self, size: int) -> None:
