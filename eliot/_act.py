@@ -29,7 +29,7 @@ from eliot._fields import (
     TRACEBACK_FIELD,
 )
 from eliot._fork import here
-from eliot._later import CRAMPED, LATER
+from eliot._later import CRAMPED, LATER, do_now
 from eliot._loggers import Logger
 from eliot._reports import format_exception, told_at
 from eliot._safe import class_name, safeunicode
@@ -318,6 +318,10 @@ class Action(Place):
                 here.end(self, exception)
                 self._ended_at = time.time()
                 return
+            if LATER and not do_now():  # what has no place here yet would get one after the end
+                self._unfinished = True
+                LATER.append((self.finish, (exception,)))
+                return
             mine = self._successFields
             if exception is not None:
                 self._exception = exception
@@ -352,7 +356,7 @@ class Action(Place):
         fields[TASK_LEVEL_FIELD] = [*self._level, next(self._slots)]
         logger = self._logger
         try:
-            if serializer is None and type(logger) is Logger and not LATER:
+            if serializer is None and type(logger) is Logger:
                 to_all = logger._destinations.deliver
                 to_all(fields, logger)
             else:

@@ -194,6 +194,30 @@ class TestLogging:
         assert [[1], [2], [1]] == [m["task_level"] for m in messages]
         assert "why" == messages[1]["reason"]
 
+    def test_end_comes_last(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """A message that had no room to find its place is still logged before the end."""
+        with start_action(action_type="a") as action, monkeypatch.context() as patch:
+            patch.setattr("eliot._act.say_as_told", fail_once(cramped, say_as_told))
+            action.log("b")
+
+        assert ["a", "b", "a"] == [m.get("message_type", "a") for m in messages]
+        assert [[1], [2], [3]] == [m["task_level"] for m in messages]
+
+    def test_end_waits(self, messages: Messages, cramped: Any) -> None:
+        """As long as such a message has no room, the end has none."""
+        action = start_action(action_type="a")
+        LATER.append((fail_once(cramped, action.log), ("b",)))
+        action.finish(ValueError("why"))
+        assert "started" == action.status
+        assert 1 == len(messages)
+        do_now()
+
+        assert "failed" == action.status
+        assert ["a", "b", "a"] == [m.get("message_type", "a") for m in messages]
+        assert [[1], [2], [3]] == [m["task_level"] for m in messages]
+
     def test_end_of_a_block(self, cramped: Any) -> None:
         """Leaving a block never raises for want of room."""
         ended: List[object] = []
