@@ -293,7 +293,7 @@ class Action(Place):
         self.__dict__.setdefault("_always", {}).update(fields)
         self.add_success_fields()  # so that `finish` looks for them
 
-    def finish(  # noqa: C901, PLR0912 - all in one place, for calls would cost more
+    def finish(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would cost more
         self, exception: Optional[BaseException] = None
     ) -> None:
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Union
 
@@ -14,7 +13,7 @@ from eliot._fields import (
     PROTECTED_FIELDS,
 )
 from eliot._levels import check_level
-from eliot._parameters import Bind, Parameters
+from eliot._parameters import AS_WRITTEN, Bind, Parameters
 from eliot._safe import class_name, saferepr, safeunicode
 from eliot._typing import Message
 
@@ -22,9 +21,6 @@ __all__ = ["CallFields", "name_of", "named", "without_partial"]
 
 #: What only a logging call itself may say.
 _RESERVED = PROTECTED_FIELDS | {LOG_LEVEL_FIELD, DEGRADED_FIELD}
-
-#: In Python 3.14 and later an annotation may name what is not there yet; 4 is `Format.STRING`.
-_AS_WRITTEN: Dict[str, Any] = {"annotation_format": 4} if sys.version_info >= (3, 14) else {}
 
 _Function = Callable[[Dict[str, Any]], Any]
 
@@ -82,7 +78,7 @@ class CallFields:
         from inspect import signature  # late: it takes a tenth of the time that `import eliot` does
 
         try:
-            its_signature = signature(f, **_AS_WRITTEN)
+            its_signature = signature(f, **AS_WRITTEN)
         except ValueError:  # what is built in may have none
             its_signature = signature(lambda *args, **kwargs: None)  # noqa: ARG005 - that is its use
         parameters = Parameters(its_signature)

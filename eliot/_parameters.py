@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -10,7 +11,11 @@ from eliot._typing import Message
 if TYPE_CHECKING:
     from inspect import Signature
 
-__all__ = ["Bind", "Parameters"]
+__all__ = ["AS_WRITTEN", "Bind", "Parameters"]
+
+#: For `inspect.signature`: in Python 3.14 and later an annotation may name what is not there, now
+#: or ever; 4 is `Format.STRING`.
+AS_WRITTEN: Dict[str, Any] = {"annotation_format": 4} if sys.version_info >= (3, 14) else {}
 
 #: Finds the fields of a call, in a dictionary of the caller's own; `None` for a wrong call.
 Bind = Callable[[Tuple[Any, ...], Dict[str, Any]], Optional[Message]]

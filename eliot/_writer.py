@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 import time
+from contextvars import Context
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Optional, Set, Type, TypeVar
@@ -125,7 +126,8 @@ class BackgroundWriter(Backlog):
             return False
         thread = Thread(target=self.work, args=(self._is_over,), name="eliot-writer", daemon=True)
         try:
-            thread.start()
+            # In no action: Python without a GIL has a thread inherit the context where it starts.
+            Context().run(thread.start)
         except (RuntimeError, MemoryError):  # there are too many
             return False
         # Not before: a signal handler may come in between, and wait for a thread that is no more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from contextvars import Context
 from threading import Thread, current_thread
 from typing import Any, Dict, Optional
 
@@ -78,7 +79,7 @@ class ThreadedWriter(Service):
             return
         super().startService()  # type: ignore[no-untyped-call] # Twisted has no types there
         self._thread = Thread(target=self._reader, args=(self._thread,), name=self.name)
-        self._thread.start()
+        Context().run(self._thread.start)  # in no action: see `eliot._writer`
         Logger._destinations.add(self)
 
     # IService allows a Deferred, and pyright takes the base class for the interface.

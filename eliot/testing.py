@@ -35,6 +35,7 @@ from eliot._logged import (
     name_of,
 )
 from eliot._memory import MemoryLogger
+from eliot._parameters import AS_WRITTEN
 from eliot._safe import safeunicode
 from eliot._typing import JSONDefault, LoggerLike, Message, Serializer
 from eliot._validation import ActionType, MessageType
@@ -303,7 +304,7 @@ def _decorator(checks: _Checks) -> Callable[[_F], _F]:
         decorated._eliot_captures = True
         with suppress(TypeError, ValueError):  # it has none
             # pytest would take a parameter for the name of a fixture.
-            own = signature(function)
+            own = signature(function, **AS_WRITTEN)
             rest = [each for name, each in own.parameters.items() if name != "logger"]
             decorated.__signature__ = own.replace(parameters=rest)
         return decorated

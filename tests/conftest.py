@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import Any, Dict, Generator, Iterator, List, TypeVar
+from contextvars import copy_context
+from functools import partial
+from threading import Thread
+from typing import Any, Callable, Dict, Generator, Iterator, List, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -61,6 +64,19 @@ def log() -> Iterator[List[Dict[str, Any]]]:
     yield messages
 
     assert current_action() is None
+
+
+@pytest.fixture
+def threads_inherit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have new threads inherit the context, as is usual in Python without a GIL."""
+    start = Thread.start
+
+    def start_in_context(thread: Thread) -> None:
+        run: Callable[[], None] = partial(copy_context().run, thread.run)
+        monkeypatch.setattr(thread, "run", run)
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", start_in_context)
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:

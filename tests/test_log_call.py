@@ -561,7 +561,6 @@ class TestCoroutineFunctions:
             pass
 
         assert inspect.iscoroutinefunction(f)
-        assert asyncio.iscoroutinefunction(f)
 
     def test_of_instances(self, log: Messages) -> None:
         """What can be called and awaited, without being a function, is logged likewise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import sys
 import unittest
 import warnings
 from typing import Any, Callable, Dict, List, Tuple, Type, TypeVar
@@ -494,6 +495,18 @@ class TestFunctions:
 
         assert ["x", "y"] == [*inspect.signature(decorated).parameters]
         assert "function" == decorated.__name__
+
+    @pytest.mark.skipif(
+        sys.version_info < (3, 14), reason="annotations are evaluated at once on this interpreter"
+    )
+    def test_annotations_of_what_is_not_there(self, decorator: Decorator[Any]) -> None:
+        """Annotations need not be evaluated."""
+        namespace: Dict[str, Any] = {}
+        exec("def f(x: Later, logger: Other) -> Never: return x", namespace)  # noqa: S102 - see above
+        decorated = decorator(None)(namespace["f"])
+
+        assert 1 == decorated(1)
+        assert ["x"] == [*inspect.signature(decorated, annotation_format=4).parameters]  # type: ignore[call-arg] # Python 3.14
 
     def test_without_signature(self, decorator: Decorator[Any]) -> None:
         """What has no signature can be decorated, too."""

@@ -20,9 +20,11 @@ from eliot import (
     BackgroundWriter,
     FileDestination,
     add_destinations,
+    current_action,
     log_message,
     register_json_encoder,
     remove_destination,
+    start_action,
 )
 from eliot import _backlog as backlog
 from eliot import _writer as writer_room
@@ -176,6 +178,16 @@ class TestWriting:
         assert "eliot-writer" == thread.name
         assert thread.daemon
         assert thread is not threading.current_thread()
+
+    @pytest.mark.usefixtures("threads_inherit")
+    def test_in_no_action(self) -> None:
+        """The thread is in no action, whoever logs first."""
+        seen: list[object] = []
+        with BackgroundWriter(lambda _: seen.append(current_action())) as writer:
+            with start_action(action_type="a"):
+                writer(message(1))
+
+        assert [None] == seen
 
     def test_writes_files(self, tmp_path: Path) -> None:
         """A file gets the same lines as it would without, in order."""

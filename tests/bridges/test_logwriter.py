@@ -18,7 +18,14 @@ from twisted.python import threadable
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from eliot import Logger, add_destinations, log_message, remove_destination
+from eliot import (
+    Logger,
+    add_destinations,
+    current_action,
+    log_message,
+    remove_destination,
+    start_action,
+)
 from eliot.logwriter import ThreadedWriter
 
 
@@ -272,6 +279,21 @@ class TestWriting:
         run(main)
 
         assert {writer._thread} == written.threads
+
+    @pytest.mark.usefixtures("threads_inherit")
+    def test_in_no_action(self, reactor: Any, run: Run) -> None:
+        """The thread is in no action, whoever starts the service."""
+        seen: list[object] = []
+        writer = ThreadedWriter(lambda _: seen.append(current_action()), reactor)
+
+        async def main() -> None:
+            with start_action(action_type="a"):
+                writer.startService()
+            await writer.stopService()
+
+        run(main)
+
+        assert [None, None] == seen
 
     def test_writes_what_came_before_the_start(self, reactor: Any, run: Run) -> None:
         """Messages that it gets before its start are written after that, first."""
