@@ -26,6 +26,7 @@ from eliot import (
     current_action,
     log_call,
     log_message,
+    preserve_context,
     start_action,
     start_task,
 )
@@ -952,6 +953,10 @@ class TestTaskId:
 class TestThreads:
     """Actions and threads."""
 
+    @pytest.mark.skipif(
+        getattr(sys.flags, "thread_inherit_context", False),
+        reason="threads inherit the context on this interpreter",
+    )
     def test_start_with_no_action(self) -> None:
         """A new thread, or one of a pool, is in no action."""
         seen: List[Optional[Action]] = []
@@ -962,6 +967,18 @@ class TestThreads:
 
             assert [None] == seen
             assert pool.submit(current_action).result() is None
+
+    @pytest.mark.usefixtures("threads_inherit")
+    def test_inherit(self) -> None:
+        """Where threads inherit the context, those of a pool stay in it, but for calls."""
+        with ThreadPoolExecutor(1) as pool, start_action(action_type="a") as outer:
+            assert pool.submit(current_action).result() is outer
+            with start_action(action_type="b") as inner:
+                assert pool.submit(current_action).result() is outer
+                remote = pool.submit(preserve_context(current_action)).result()
+
+        assert remote is not None
+        assert inner.task_level == remote.task_level.parent()
 
     def test_share_an_action(self, log: Messages) -> None:
         """Threads that log in the same action never log in the same slot."""
@@ -1015,14 +1032,13 @@ class TestAsyncio:
         ] == sorted(outline(log))
 
     def test_where_the_context_goes(self) -> None:
-        """Callbacks inherit it from where they were scheduled; threads of an executor have none."""
+        """Callbacks inherit it from where they were scheduled."""
 
         async def main() -> None:
             loop = asyncio.get_running_loop()
             seen: asyncio.Future[Optional[Action]] = loop.create_future()
             with start_action(action_type="main") as action:
                 loop.call_soon(lambda: seen.set_result(current_action()))
-                assert await loop.run_in_executor(None, current_action) is None
             assert await seen is action
 
         asyncio.run(main())
@@ -1181,7 +1197,7 @@ class TestLeftElsewhere:
             next(generators[0])
 
             def collect() -> None:
-                with start_action(action_type="other") as other:
+                with start_task(action_type="other") as other:
                     generators.clear()
                     gc.collect()
 

@@ -30,7 +30,7 @@ import pytest
 
 import eliot
 import eliot._action as action_room
-from eliot import current_action, log_call, log_message, start_action
+from eliot import current_action, log_call, log_message, start_action, start_task
 
 Messages = List[Dict[str, Any]]
 
@@ -707,7 +707,7 @@ class TestGeneratorFunctions:
             generator = self.counter(1)
 
             def consume(step: Callable[[], Any]) -> None:
-                with start_action(action_type="consumer") as consumer:
+                with start_task(action_type="consumer") as consumer:
                     step()
                     assert consumer is current_action()
 

@@ -183,9 +183,10 @@ class TestWriting:
     def test_in_no_action(self) -> None:
         """The thread is in no action, whoever logs first."""
         seen: list[object] = []
-        with BackgroundWriter(lambda _: seen.append(current_action())) as writer:
-            with start_action(action_type="a"):
-                writer(message(1))
+        writer = BackgroundWriter(lambda _: seen.append(current_action()))
+        with start_action(action_type="a"):
+            writer(message(1))
+        writer.stop()
 
         assert [None] == seen
 
