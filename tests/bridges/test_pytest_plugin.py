@@ -51,8 +51,9 @@ class Session:
     def run(self, source: str, *arguments: str) -> Tuple[Dict[str, int], str]:
         """Run tests in this process, without the plugins that run coroutines."""
         self.write(source)
+        without = ("-p", "no:asyncio", "-p", "no:anyio", "-p", "no:trio")
         result = self.pytester.runpytest_inprocess(
-            *("-W", "error", "--strict-markers", "-p", "no:asyncio", "-p", "no:anyio"), *arguments
+            *("-W", "error", "--strict-markers"), *without, *arguments
         )
         return result.parseoutcomes(), result.stdout.str()
 
@@ -711,6 +712,58 @@ class TestAsync:
             tests = session.log()
             assert {"pytest:test"} == {top.type for top in tests}
             assert 3 == sum("    twice" in tree(top) for top in tests)
+
+    def test_pytest_trio(self, session: Session) -> None:
+        """So do tests of pytest-trio; its fixtures begin and end within the test."""
+        pytest.importorskip("pytest_trio", reason="needs pytest-trio")
+        outcomes, text = session.run_apart(
+            """
+            import trio
+            from eliot.testing import capture_logging, assertHasAction
+
+            async def pay_twice():
+                with start_action(action_type="twice"):
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(trio.to_thread.run_sync, pay)
+                        nursery.start_soon(trio.to_thread.run_sync, pay)
+
+            @pytest.fixture
+            async def shop():
+                log_message("opened")
+                yield
+                log_message("closed")
+
+            @pytest.mark.trio
+            async def test_trio(eliot_logs, shop):
+                await pay_twice()
+                eliot_logs.assert_has_message("opened")
+                eliot_logs.assert_tree({"twice": [{"pay": ["receipt"]}, {"pay": ["receipt"]}]})
+
+            @pytest.mark.trio
+            async def test_stumbles(eliot_logs):
+                stumble()
+
+            @pytest.mark.trio
+            @capture_logging(assertHasAction, "twice", succeeded=True)
+            async def test_decorated(autojump_clock, logger):
+                await trio.sleep(60)
+                await pay_twice()
+            """,
+            "--eliot-log=session.log",
+        )
+
+        assert {"passed": 2, "failed": 1} == outcomes, text
+        assert 1 == text.count("a traceback was logged, and not flushed")
+        assert [
+            "pytest:test passed",
+            "  pytest:setup passed",
+            "  pytest:call passed",
+            "    opened",
+            "    twice",
+            *("      pay", "        receipt") * 2,
+            "    closed",
+            "  pytest:teardown passed",
+        ] == tree(session.log()[0])
 
 
 class TestXdist:
