@@ -174,15 +174,20 @@ class Backlog:
         size = len(entry)
         with self._lock:
             self._hurry_up()
+            # Asked no more often than needed: others, who do not wait for the lock, may take the
+            # room that there was a moment ago.
+            fits = self._fits(size)
             if self._when_full == "wait" and get_ident() != self._worker and not in_event_loop():
-                while not self._fits(size):
+                while not fits:
                     self.rouse()
                     self._progress.wait()
+                    fits = self._fits(size)
             elif self._when_full == "drop-oldest":
-                while len(self._queue) and not self._fits(size):
+                while len(self._queue) and not fits:
                     self._done += 1
                     self._drop(self._queue.drop())
-            if not self._fits(size):
+                    fits = self._fits(size)
+            if not fits:
                 self._drop(message)
                 return
             self._queue.put(entry)
@@ -347,12 +352,14 @@ class Backlog:
     @property
     def waiting(self) -> int:
         """How many messages are not yet written."""
-        return len(self._queue) + self._in_flight
+        with self._lock:  # or one that is just being taken would be nowhere
+            return len(self._queue) + self._in_flight
 
     @property
     def waiting_bytes(self) -> int:
         """How large they are, as lines of JSON."""
-        return self._queue.size + self._bytes_in_flight
+        with self._lock:
+            return self._queue.size + self._bytes_in_flight
 
     def target(self) -> int:
         """Return what `_done` will be when all that waits is written."""
