@@ -1342,8 +1342,10 @@ def take_the_step(steps: Any) -> None:
 @pytest.mark.skipif(
     sys.implementation.name == "pypy", reason="there is no limit of frames on this interpreter"
 )
+# One more frame than most runs need: Python counts calls of built-in functions or not, depending on
+# how often the code ran before.
 @pytest.mark.parametrize(
-    ("frames", "function"), [(2, sync_one), (4, async_one), (7, generating_one)]
+    ("frames", "function"), [(3, sync_one), (5, async_one), (8, generating_one)]
 )
 def test_recursion_limit(log: Messages, frames: int, function: Any) -> None:
     """At whatever depth there is room for a few calls, decorated functions can be called."""
