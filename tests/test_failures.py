@@ -259,32 +259,35 @@ class TestBlame:
         assert [("parent", "passed on"), ("child", "raised")] == parts(group.example)
 
 
+async def cancel_others(*, go_on: bool) -> None:
+    """Do three things at the same time, of which one fails, and cancel the others."""
+
+    async def work(name: str) -> None:
+        with start_action(action_type=name):
+            if name == "bad":
+                await asyncio.sleep(0)
+                raise KeyError("k")
+            await asyncio.Event().wait()
+
+    with start_action(action_type="main"):
+        tasks = [asyncio.ensure_future(work(name)) for name in ("a", "bad", "b")]
+        try:
+            await asyncio.gather(*tasks)
+        except KeyError:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not go_on:
+                raise
+
+
 class TestCancellation:
     """Actions that are cancelled."""
 
     def test_gathered(self, log: Log) -> None:
         """What is cancelled since something beside it failed is part of that failure."""
-
-        async def work(name: str) -> None:
-            with start_action(action_type=name):
-                if name == "bad":
-                    await asyncio.sleep(0)
-                    raise KeyError("k")
-                await asyncio.Event().wait()
-
-        async def main() -> None:
-            with start_action(action_type="main"):
-                tasks = [asyncio.ensure_future(work(name)) for name in ("a", "bad", "b")]
-                try:
-                    await asyncio.gather(*tasks)
-                except KeyError:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
-                    raise
-
         with pytest.raises(KeyError):
-            asyncio.run(main())
+            asyncio.run(cancel_others(go_on=False))
         [group] = find(log).failed
 
         assert ("builtins.KeyError", ("main", "bad"), 0) == (group[0], group.path, group.handled)
@@ -294,24 +297,7 @@ class TestCancellation:
 
     def test_handled(self, log: Log) -> None:
         """That is so, too, if the action around them goes on; each is told once."""
-
-        async def work(name: str) -> None:
-            with start_action(action_type=name):
-                if name == "bad":
-                    await asyncio.sleep(0)
-                    raise KeyError("k")
-                await asyncio.Event().wait()
-
-        async def main() -> None:
-            with start_action(action_type="main"):
-                tasks = [asyncio.ensure_future(work(name)) for name in ("a", "bad", "b")]
-                with suppress(KeyError):
-                    await asyncio.gather(*tasks)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-        asyncio.run(main())
+        asyncio.run(cancel_others(go_on=True))
         [group] = find(log).failed
 
         assert ("builtins.KeyError", ("main", "bad"), 1) == (group[0], group.path, group.handled)
