@@ -318,10 +318,6 @@ class Action(Place):
                 here.end(self, exception)
                 self._ended_at = time.time()
                 return
-            if LATER and not do_now():  # what has no place here yet would get one after the end
-                self._unfinished = True
-                LATER.append((self.finish, (exception,)))
-                return
             mine = self._successFields
             if exception is not None:
                 self._exception = exception
@@ -335,8 +331,7 @@ class Action(Place):
             if switches.on:
                 self._tell_more(fields, exception)
         except CRAMPED:
-            self._unfinished = True
-            LATER.append((self.finish, (exception,)))
+            LATER.append((self._finish_again, (exception,)))
             return
         parent: Any = self._parent
         if parent is not None:
@@ -353,8 +348,15 @@ class Action(Place):
         fields[ACTION_TYPE_FIELD] = self._action_type
         fields[TIMESTAMP_FIELD] = self._ended_at = time.time()
         fields[TASK_UUID_FIELD] = self._task_uuid
-        fields[TASK_LEVEL_FIELD] = [*self._level, next(self._slots)]
         logger = self._logger
+        try:
+            waits = LATER and not do_now()
+        except CRAMPED:
+            waits = True
+        if waits:  # or what has no place here yet would get one after the end
+            LATER.append((self._place_end, (fields, serializer)))
+            return
+        fields[TASK_LEVEL_FIELD] = [*self._level, next(self._slots)]
         try:
             if serializer is None and type(logger) is Logger:
                 to_all = logger._destinations.deliver
@@ -363,6 +365,16 @@ class Action(Place):
                 deliver(fields, logger, serializer)
         except CRAMPED:
             LATER.append((deliver, (fields, logger, serializer)))
+
+    def _finish_again(self, exception: Optional[BaseException]) -> None:
+        """Finish, after that had no room to find the fields; nobody else does so meanwhile."""
+        self._unfinished = True
+        self.finish(exception)
+
+    def _place_end(self, fields: Message, serializer: Optional[Serializer]) -> None:
+        """Log an end message, whose fields are complete but for its place."""
+        fields[TASK_LEVEL_FIELD] = self.stamp()[1]
+        deliver(fields, self._logger, serializer)
 
     def _failure_fields(self, exception: BaseException) -> Message:
         fields, failure = fields_for(exception)

@@ -114,9 +114,9 @@ def shape_with(shape: Shape, shared: Tuple[Any, ...]) -> Shape:
 
 
 def pack(message: Message) -> Packed:
-    """Return a message that has a task uuid and a level without them."""
+    """Return a message that has a task uuid and a level without them; each time another tuple."""
     shape = shape_of(message)
-    return shape.values_of(message) + shape.rest
+    return (*shape.values_of(message), *shape.rest)
 
 
 @lru_cache(maxsize=_MOST)

@@ -327,8 +327,9 @@ def _note(shapes: dict[str, Shape], fields: Message, *shared: Any) -> Shape:
     """Return how a message looks; remember that for others of its type."""
     shape = shape_of(fields)
     kind = shared[0]
-    # Anything may stand where the type is; and what has these three may be a message or a start.
-    if type(kind) is not str or shape.names[-3:] == _AMBIGUOUS:
+    # Anything may stand where types are, and what equals a text is not always one; and what has
+    # these three may be a message or a start.
+    if {*map(type, shared)} != {str} or shape.names[-3:] == _AMBIGUOUS:
         return shape
     known = shapes.get(kind)
     if known is None:

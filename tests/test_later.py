@@ -188,6 +188,7 @@ class TestLogging:
         action = start_action(action_type="a")
         monkeypatch.setattr("eliot._act.fields_for", fail_once(cramped, fields_for))
         action.finish(ValueError("why"))
+        action.finish()
         assert 1 == len(messages)
         log_message("next")
 
@@ -210,12 +211,31 @@ class TestLogging:
         action = start_action(action_type="a")
         LATER.append((fail_once(cramped, action.log), ("b",)))
         action.finish(ValueError("why"))
-        assert "started" == action.status
+        ended = action.duration
+        action.add_success_fields(late=1)
+        action.finish()
         assert 1 == len(messages)
         do_now()
 
-        assert "failed" == action.status
+        assert ("failed", ended) == (action.status, action.duration)
         assert ["a", "b", "a"] == [m.get("message_type", "a") for m in messages]
+        assert [[1], [2], [3]] == [m["task_level"] for m in messages]
+        assert "why" == messages[2]["reason"]
+        assert "late" not in messages[2]
+        assert action.started_at is not None
+        assert ended == messages[2]["timestamp"] - action.started_at
+
+    def test_end_waits_for_room_to_look(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """The same if there is no room even to find out whether something waits."""
+        action = start_action(action_type="a")
+        LATER.append((action.log, ("b",)))
+        monkeypatch.setattr("eliot._act.do_now", fail_once(cramped, do_now))
+        action.finish()
+        assert 1 == len(messages)
+        do_now()
+
         assert [[1], [2], [3]] == [m["task_level"] for m in messages]
 
     def test_end_of_a_block(self, cramped: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
 from typing import Any, Dict, Iterator, List
 
@@ -290,3 +291,30 @@ def test_values_in_common() -> None:
     root: Any = task.root()
 
     assert messages == [child.as_dict() for child in root.children]
+
+
+def test_only_a_place() -> None:
+    """Messages with no field but their place each keep their own."""
+    nothing = [{"task_uuid": "u", "task_level": [number]} for number in (2, 3)]
+    (task,) = Parser.parse_stream([start([1]), *nothing, end([4])])
+    again = pickle.loads(pickle.dumps(task))  # noqa: S301 - our own
+
+    assert task == again
+    assert [] == again.missing()
+
+
+def test_texts_of_other_classes() -> None:
+    """What is equal to a text of another log, but of another class, stays in its own log."""
+
+    class Text(str):
+        __slots__ = ()
+
+    odd = [start([1], action_type="odd"), end([2], action_type="odd")]
+    for fields in odd:
+        fields["action_status"] = Text(fields["action_status"])
+    plain = [start([1], action_type="odd"), end([2], action_type="odd")]
+    for log in (odd, odd, plain):
+        tasks = list(Parser.parse_stream(log))
+    (task,) = tasks
+
+    assert {str} == {type(fields["action_status"]) for fields in task._messages()}
