@@ -8,9 +8,11 @@ from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
     DESTINATION_FAILURE_TYPE,
+    DURATION_FIELD,
     EXCEPTION_FIELD,
     FAILED_STATUS,
     HOST_FIELD,
+    LOG_LEVEL_FIELD,
     LOST_TYPE,
     MESSAGE_TYPE_FIELD,
     PROCESS_FIELD,
@@ -50,10 +52,6 @@ __all__ = ["UNENDED", "WHERE", "Draw", "Line", "header", "repeats"]
 
 #: What is said of actions without an end.
 UNENDED = "still running when the log ended"
-
-#: Fields that others than Eliot's own messages may have, too.
-DURATION_FIELD = "duration"
-LEVEL_FIELD = "log_level"
 
 #: Fields that tell where the code runs, in all messages if at all. Most actions end where they
 #: began: the end shows them only if it was elsewhere.
@@ -276,7 +274,7 @@ class Draw:
             keys.get(TIMESTAMP_FIELD),
             keys.get(MESSAGE_TYPE_FIELD),
             {MESSAGE_TYPE_FIELD, TIMESTAMP_FIELD} <= set(keys)
-            and not {LEVEL_FIELD, TRACEBACK_FIELD} & set(keys),
+            and not {LOG_LEVEL_FIELD, TRACEBACK_FIELD} & set(keys),
             [(key, f"{look.dim}{printable(name)}={look.plain}") for key, name in rest],
             rest,
             [(key, name) for key, name in rest if name in WHERE],
@@ -313,7 +311,7 @@ class Draw:
             fields = self._fields(values, shape)
             return f"{before}{look.dim}{clock}  {stem}{look.plain}{head}{fields}"
         line = Line(look, shape.get(values, TIMESTAMP_FIELD), stem, before)
-        line.add_message(shape.get(values, MESSAGE_TYPE_FIELD), shape.get(values, LEVEL_FIELD))
+        line.add_message(shape.get(values, MESSAGE_TYPE_FIELD), shape.get(values, LOG_LEVEL_FIELD))
         if aside:
             line.add(aside, look.dim)
         traceback = shape.get(values, TRACEBACK_FIELD)

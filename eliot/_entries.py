@@ -7,7 +7,9 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Tuple
 from eliot._fields import (
     ACTION_STATUS_FIELD,
     ACTION_TYPE_FIELD,
+    DURATION_FIELD,
     EXCEPTION_FIELD,
+    LOG_LEVEL_FIELD,
     MESSAGE_TYPE_FIELD,
     REASON_FIELD,
     STARTED_STATUS,
@@ -27,10 +29,6 @@ _NOT_OWN: Dict[str, FrozenSet[Any]] = {
     _ACTION: frozenset((TIMESTAMP_FIELD, ACTION_TYPE_FIELD, ACTION_STATUS_FIELD, ODD_LEVEL)),
     _MESSAGE: frozenset((TIMESTAMP_FIELD, MESSAGE_TYPE_FIELD, ODD_LEVEL)),
 }
-
-#: Fields that others than Eliot's own messages may have, too.
-_DURATION_FIELD = "duration"
-_LEVEL_FIELD = "log_level"
 
 
 class Entry:
@@ -169,7 +167,7 @@ class Entry:
         """
         if self._node is None:
             return None
-        told = seconds_of(field_of(self._end, _DURATION_FIELD))
+        told = seconds_of(field_of(self._end, DURATION_FIELD))
         if told is None:
             start, end = self.start, self.end
             if start is None or end is None:
@@ -209,7 +207,7 @@ class Entry:
     @property
     def log_level(self) -> Optional[str]:
         """The field `log_level` of the message or the start message: `"debug"` to `"critical"`."""
-        value = field_of(self._start, _LEVEL_FIELD)
+        value = field_of(self._start, LOG_LEVEL_FIELD)
         return value if isinstance(value, str) else None
 
     @property

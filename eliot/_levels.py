@@ -16,7 +16,7 @@ INFO = LEVELS["info"]
 
 _NAMES = {number: name for name, number in LEVELS.items()}
 
-#: The spellings that are likely in a log; others take longer.
+#: The spellings that are likely in a log, others take longer; and none at all.
 _NUMBERS: Dict[Any, int] = {
     spelled: number
     for name, number in (*LEVELS.items(), ("notset", 0), ("warn", 30), ("fatal", 50))
@@ -59,7 +59,7 @@ def number_of(level: object) -> int:
     """
     Return the number of what a message has as its level, which may be anything.
 
-    What is no level is above all: nothing is left out for having an odd one.
+    What is no level is above all: nothing is left out for having an odd one. `None` says nothing.
 
     >>> number_of("info") < number_of("Warning") < number_of(35) < number_of("urgent")
     True

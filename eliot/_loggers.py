@@ -22,9 +22,6 @@ class Logger:
     >>> Logger().write({"message_type": "hello"})
     """
 
-    # Looking up what follows takes half the time than if instances had room for attributes.
-    __slots__ = ("__dict__", "__weakref__")
-
     #: The destinations of the process; an instance may be given its own.
     _destinations = PROCESS
 

@@ -189,8 +189,9 @@ class Task:
         room = _entries()
         lone = self._lone()
         if lone is not None:
-            return room.message_entry(self._uuid, lone)  # type: ignore[no-any-return]
-        entry: Entry | None = self._ask(room.top_entry, None)
+            entry: Entry | None = room.message_entry(self._uuid, lone)
+        else:
+            entry = self._ask(room.top_entry, None)
         if entry is None:
             msg = "A task without messages has no top."
             raise KeyError(msg)

@@ -207,6 +207,26 @@ class TestTree:
 
         assert [f"▶ act{number}" for number in range(1100)] == heads
 
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {},
+            {"timestamp": "then"},
+            {"log_level": "error", "text": "a b", "number": 10**20, "flag": True},
+            {"message_type": "eliot:traceback", "traceback": "Traceback:\n  here", "reason": "r"},
+            {"message_type": 7},
+        ],
+    )
+    @pytest.mark.parametrize("look", [PLAIN, Look(color=True), Look(width=30)])
+    def test_lone_messages(self, more: Dict[str, Any], look: Look) -> None:
+        """A message outside any action is drawn in one step, and looks like all others."""
+        (task,) = Parser.parse_stream([{**message(1), **more}])
+        source = task._lone()
+        assert source is not None
+        text = Renderer(look).lone(UUID, source)
+
+        assert "\n".join([*Renderer(look).lines(task), ""]) == text
+
 
 class TestTrouble:
     """What did not go well stands out."""
