@@ -8,7 +8,9 @@ import pprint
 import re
 import sys
 from datetime import datetime, timezone
-from json import dumps
+from json import JSONEncoder
+from json.encoder import encode_basestring_ascii
+from math import isfinite
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence
 
 from eliot._fields import (
@@ -28,11 +30,19 @@ __all__ = ["compact_format", "pretty_format"]
 REQUIRED_FIELDS = set(IDENTITY_FIELDS)
 
 _FIRST_FIELDS = (ACTION_TYPE_FIELD, MESSAGE_TYPE_FIELD, ACTION_STATUS_FIELD)
+_APART = frozenset((*IDENTITY_FIELDS, *_FIRST_FIELDS))
 
 # The escapes of a repr() that are shown as what they stand for. A backslash is `\\` there, and no
 # beginning of another one.
 _ESCAPE = re.compile(r"\\[\\nt]")
 _SHOWN = {r"\n": "\n ", r"\t": "\t"}
+
+# What `pprint` finds out about values of these types is their `repr()`; the same is true for texts
+# that fit in a line. They are most of all, and all else takes ten times as long.
+_PLAIN = frozenset((int, float, bool, type(None)))
+_WIDTH = 40
+
+_to_json = JSONEncoder(separators=(",", ":")).encode
 
 #: How many bad lines are named at the end.
 _NAMED = 10
@@ -43,14 +53,14 @@ def _time(timestamp: Any, *, local: bool) -> str:
     try:
         if local:
             return datetime.fromtimestamp(timestamp).isoformat("T")  # noqa: DTZ006 - as asked for
-        utc = datetime.fromtimestamp(timestamp, timezone.utc)
-        return utc.replace(tzinfo=None).isoformat("T") + "Z"
+        utc = datetime.fromtimestamp(timestamp, timezone.utc).isoformat("T")
+        return utc[: -len("+00:00")] + "Z"
     except (TypeError, ValueError, OverflowError, OSError):
         return printable(timestamp)
 
 
 def _level(level: Any) -> str:
-    if isinstance(level, Sequence) and not isinstance(level, str):
+    if type(level) is list or (isinstance(level, Sequence) and not isinstance(level, str)):
         level = "/" + "/".join(map(str, level))
     return printable(level)
 
@@ -58,7 +68,7 @@ def _level(level: Any) -> str:
 def _ordered(message: Mapping[str, Any]) -> List[str]:
     """Put the names of fields in order: types and status first, then by name."""
     first = [name for name in _FIRST_FIELDS if name in message]
-    return first + sorted(set(message) - REQUIRED_FIELDS - set(first))
+    return first + sorted([name for name in message if name not in _APART])
 
 
 def pretty_format(message: Mapping[str, Any], local_timezone: bool = False) -> str:
@@ -87,15 +97,25 @@ def pretty_format(message: Mapping[str, Any], local_timezone: bool = False) -> s
     ]
     for field in _ordered(message):
         name = printable(field)
-        value = _ESCAPE.sub(lambda found: _SHOWN.get(found[0], found[0]), _pformat(message[field]))
-        continuation = "\n" + " " * (len(name) + 2) + "| "
-        lines.append(f"  {name}: {value.replace(chr(10), continuation)}")
+        text = _pformat(message[field])
+        if "\\" in text:
+            text = _ESCAPE.sub(lambda found: _SHOWN.get(found[0], found[0]), text)
+        if "\n" in text:
+            text = text.replace("\n", "\n" + " " * (len(name) + 2) + "| ")
+        lines.append(f"  {name}: {text}")
     return "\n".join(lines) + "\n"
 
 
 def _pformat(value: object) -> str:
     try:
-        text = pprint.pformat(value, width=40)
+        kind = type(value)
+        if kind in _PLAIN:
+            return repr(value)
+        if kind is str:
+            text = repr(value)
+            if len(text) <= _WIDTH:
+                return text
+        text = pprint.pformat(value, width=_WIDTH)
     except Exception:
         text = saferepr(value)
     return "\n".join(map(printable, text.split("\n")))  # objects may have any repr()
@@ -125,10 +145,15 @@ def compact_format(message: Mapping[str, Any], local_timezone: bool = False) -> 
 
 
 def _compact(value: object) -> str:
+    kind = type(value)
+    if kind is int or (kind is float and isfinite(value)):  # type: ignore[arg-type] # a number
+        return repr(value)
+    if kind is bool:
+        return "true" if value else "false"
     try:
-        text = dumps(value, separators=(",", ":"))
+        text = encode_basestring_ascii(value) if kind is str else _to_json(value)  # type: ignore[arg-type] # it is a text
     except RecursionError:
-        text = dumps(saferepr(value))
+        text = _to_json(saferepr(value))
     return text.replace("\x7f", r"\u007f")  # the one control character that JSON leaves as it is
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pprint
 import runpy
 import subprocess
 import sys
@@ -38,6 +39,15 @@ u-1 -> /1
 
 """
 COMPACT = 'u-1/1 2015-09-25T15:09:14Z message_type="m" key="x\\ny"\n'
+
+#: Neither JSON nor `pprint` leaves out anything of these.
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text("a b'\"\u00e9\u202e\x00", max_size=60)
+)
 
 
 def message(**fields: Any) -> Dict[str, Any]:
@@ -127,6 +137,13 @@ class TestPrettyFormat:
         """Only real line feeds and tabs are shown as such; what terminals obey is escaped."""
         assert f"  k: {text}\n" == shown(value)
 
+    @given(SCALARS | st.lists(st.text("ab", max_size=9)))
+    def test_like_pprint(self, value: Any) -> None:
+        """Values of any type are broken into lines as `pprint` does it."""
+        lines = pprint.pformat(value, width=40).split("\n")
+
+        assert "  k: " + "\n   | ".join(lines) + "\n" == shown(value)
+
     def test_names_are_escaped(self) -> None:
         """So are names, the uuid and odd levels."""
         text = pretty_format(
@@ -186,6 +203,13 @@ class TestCompactFormat:
             'u/1 2015-09-25T15:09:14Z message_type="m" B="\\u00e9" d={"b":[1,null]} '
             'text="1\\n\\t" zed=null'
         )
+
+    @given(SCALARS | st.lists(SCALARS))
+    def test_like_json(self, value: Any) -> None:
+        """Values of any type are JSON, all of it in ASCII."""
+        text = json.dumps(value, separators=(",", ":"))
+
+        assert f"u/1 2015-09-25T15:09:14Z k={text}" == compact_format(message(k=value))
 
     def test_delete(self) -> None:
         """The control character that JSON leaves as it is, is escaped, too."""
