@@ -150,6 +150,8 @@ class TestFiles:
                     b"{}]}],{}",
                     b"{}",
                     b"[]",
+                    b"12",
+                    b" ",
                     b"oops",
                     b"",
                 ]
