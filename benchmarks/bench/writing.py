@@ -44,6 +44,7 @@ _SPANS = ("message", "nested", "task", "recursion", "failing")
 
 #: The peers: what they are called in tables, and which workloads they have.
 PEERS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "bare": ("a bare tree, nothing kept safe", (*_SPANS, "lone")),
     "structlog": ("structlog", _LOGGERS),
     "stdlib": ("standard logging, JSON", _LOGGERS),
     "loguru": ("loguru", _LOGGERS),

@@ -66,9 +66,42 @@ def eliot(path: str) -> Workloads:
     return actions()
 
 
-def actions() -> Workloads:  # noqa: C901 - a list of small functions
+def bare(path: str) -> Workloads:
+    """Write the same lines with nothing kept safe."""
+    return _trees(*importlib.import_module("bare").bare(path))
+
+
+def actions() -> Workloads:
     """Do the work with Eliot, for whatever destinations there are."""
     from eliot import log_call, log_message, start_action, start_task, write_traceback
+
+    @log_call
+    def called(number: int, text: str) -> int:  # noqa: ARG001 - it is logged
+        return number
+
+    def call(times: int) -> None:
+        with start_action(action_type="outer"):
+            for number in range(times):
+                called(number, "text")
+
+    def traceback(times: int) -> None:
+        with start_action(action_type="outer"):
+            for number in range(times):
+                try:
+                    raise ValueError(number)
+                except ValueError:
+                    write_traceback()
+
+    trees = _trees(log_message, start_action, start_task)
+    return {**trees, "log_call": call, "traceback": traceback}
+
+
+def _trees(  # noqa: C901 - a list of small functions
+    log_message: Callable[..., object],
+    start_action: Callable[..., Any],
+    start_task: Callable[..., Any],
+) -> Workloads:
+    """Do what takes no more than actions and messages."""
 
     def lone(times: int) -> None:
         for number in range(times):
@@ -91,15 +124,6 @@ def actions() -> Workloads:  # noqa: C901 - a list of small functions
             with start_task(action_type="task", number=number, text="text"):
                 pass
 
-    @log_call
-    def called(number: int, text: str) -> int:  # noqa: ARG001 - it is logged
-        return number
-
-    def call(times: int) -> None:
-        with start_action(action_type="outer"):
-            for number in range(times):
-                called(number, "text")
-
     def recurse(depth: int) -> None:
         with start_action(action_type="level", depth=depth):
             if depth > 1:
@@ -119,23 +143,13 @@ def actions() -> Workloads:  # noqa: C901 - a list of small functions
                 except ValueError:
                     pass
 
-    def traceback(times: int) -> None:
-        with start_action(action_type="outer"):
-            for number in range(times):
-                try:
-                    raise ValueError(number)
-                except ValueError:
-                    write_traceback()
-
     return {
         "message": message,
         "nested": nested,
         "task": task,
         "lone": lone,
-        "log_call": call,
         "recursion": recursion,
         "failing": failing,
-        "traceback": traceback,
     }
 
 
@@ -357,6 +371,7 @@ def _spans(tracer: Any) -> Workloads:  # noqa: C901 - a list of small functions
 CONTENDERS: Dict[str, Callable[[str], Workloads]] = {
     "floor": floor,
     "eliot": eliot,
+    "bare": bare,
     "structlog": structlog,
     "stdlib": stdlib,
     "loguru": loguru,
