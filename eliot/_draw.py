@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -33,7 +33,6 @@ from eliot._fields import (
 from eliot._look import (
     ALARMING,
     CLOCK,
-    CONSTANTS,
     ID,
     PLAIN,
     WARNING,
@@ -212,20 +211,32 @@ class Line:
             self.text += self.look.ellipsis
 
 
-class _Shape(NamedTuple):
-    """Where to find what in messages that have the same fields."""
+class _Shape:
+    """
+    Say where to find what in messages that have the same fields.
 
-    #: The keys of what is Eliot's own.
-    keys: Dict[str, Any]
-    timestamp: Any
-    type: Any
-    #: Whether there are a type and a time, and neither a level nor a traceback.
-    is_plain: bool
-    #: The keys of the other fields, with what is shown before the value, and with the bare name.
-    shown: List[Tuple[Any, str]]
-    rest: List[Tuple[Any, str]]
-    #: Those of the others that say where the code ran.
-    where: List[Tuple[Any, str]]
+    Args:
+        keys: The keys of what is Eliot's own.
+        rest: The keys of the other fields, with their names.
+        shown: The same with what is shown before the values.
+    """
+
+    __slots__ = ("is_plain", "keys", "rest", "shown", "timestamp", "type", "where")
+
+    def __init__(
+        self, keys: Dict[str, Any], rest: List[Tuple[Any, str]], shown: List[Tuple[Any, str]]
+    ) -> None:
+        self.keys = keys
+        self.rest = rest
+        self.shown = shown
+        self.timestamp: Any = keys.get(TIMESTAMP_FIELD)
+        self.type: Any = keys.get(MESSAGE_TYPE_FIELD)
+        #: Whether there are a type and a time, and neither a level nor a traceback.
+        self.is_plain = {MESSAGE_TYPE_FIELD, TIMESTAMP_FIELD} <= set(keys) and not (
+            {LOG_LEVEL_FIELD, TRACEBACK_FIELD} & set(keys)
+        )
+        #: Those of the rest that say where the code ran.
+        self.where = [(key, name) for key, name in rest if name in WHERE]
 
     def get(self, values: Any, name: str) -> Any:
         """Return a field of Eliot's own, or None."""
@@ -269,16 +280,8 @@ class Draw:
             own = _OF_TRACEBACK
         rest = [(key, name) for name, key in keys.items() if name not in own]
         look = self.look
-        shape = _Shape(
-            keys,
-            keys.get(TIMESTAMP_FIELD),
-            keys.get(MESSAGE_TYPE_FIELD),
-            {MESSAGE_TYPE_FIELD, TIMESTAMP_FIELD} <= set(keys)
-            and not {LOG_LEVEL_FIELD, TRACEBACK_FIELD} & set(keys),
-            [(key, f"{look.dim}{printable(name)}={look.plain}") for key, name in rest],
-            rest,
-            [(key, name) for key, name in rest if name in WHERE],
-        )
+        shown = [(key, f"{look.dim}{printable(name)}={look.plain}") for key, name in rest]
+        shape = _Shape(keys, rest, shown)
         if len(shapes) >= _MOST:
             shapes.clear()
         shapes[names] = shape
@@ -336,21 +339,19 @@ class Draw:
 
     def _fields(self, values: Any, shape: _Shape, gap: str = "  ") -> str:
         """Return all fields, with a gap before them."""
-        if not shape.shown:
-            return ""
-        return gap + " ".join(
-            [
-                f'{name}"{value}"'
-                if (kind := (value := values[key]).__class__) is str
-                and value.isprintable()
-                and '"' not in value
-                and "\\" not in value
-                else f"{name}{value}"
-                if kind is float or (kind is int and -_LARGE < value < _LARGE)
-                else name + (CONSTANTS[value] if kind is bool else value_text(value))
-                for key, name in shape.shown
-            ]
-        )
+        text = ""
+        # With `!r` a float takes half as long.
+        for key, name in shape.shown:
+            value = values[key]
+            kind = value.__class__
+            if kind is str and value.isprintable() and '"' not in value and "\\" not in value:
+                text = f'{text}{gap}{name}"{value}"'
+            elif kind is float or (kind is int and -_LARGE < value < _LARGE):
+                text = f"{text}{gap}{name}{value!r}"
+            else:
+                text = f"{text}{gap}{name}{value_text(value)}"
+            gap = " "
+        return text
 
     def _add_fields(self, line: Line, values: Any, shape: _Shape, gap: str = "  ") -> None:
         if line.room is None:

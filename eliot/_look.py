@@ -86,6 +86,8 @@ class Look:
         local: Show times in the local time zone, and not in UTC.
     """
 
+    __slots__ = (*_SYMBOLS, *_STYLES, "_date", "_second", "color", "local", "width")
+
     ellipsis: str
     micro: str
     ended: str
@@ -126,8 +128,8 @@ class Look:
         for name, code in _STYLES.items():
             setattr(self, name, code if color else "")
         # The last second that was shown, and its text: one pair, since threads share it.
-        self._second: Tuple[int | None, str] = (None, "")
-        self._date: Tuple[int | None, str] = (None, "")
+        self._second: Tuple[float | None, str] = (None, "")
+        self._date: Tuple[float | None, str] = (None, "")
 
     def _moment(self, timestamp: float) -> datetime:
         moment = datetime.fromtimestamp(timestamp, timezone.utc)
@@ -141,7 +143,7 @@ class Look:
         '15:09:14.500'
         """
         try:
-            second = int(timestamp // 1)
+            second = timestamp // 1
             known, text = self._second
             if known != second:
                 text = self._moment(second).strftime("%H:%M:%S")
@@ -158,7 +160,7 @@ class Look:
         '2015-09-25 15:09:14 UTC'
         """
         try:
-            second = int(timestamp // 1)
+            second = timestamp // 1
             known, text = self._date
             if known != second:
                 form = "%Y-%m-%d %H:%M:%S %z" if self.local else "%Y-%m-%d %H:%M:%S UTC"

@@ -220,6 +220,15 @@ class Stream:
         tree = known if isinstance(known, Tree) else Tree.told(uuid, known[0])
         return Task(tree, len(tree.messages), uuid)
 
+    def sizes(self) -> dict[str, int]:
+        """Return how many messages there are of each task that is not complete, oldest first."""
+        return {
+            uuid: len(known.messages)
+            if isinstance(known, Tree)
+            else known[0][0] + sum(known[1]) - len(known[1])
+            for uuid, known in self._opened.items()
+        }
+
     def _plainly(self, message: Any) -> Task | None:
         """Add any message; tell if it has no place in a task."""
         try:

@@ -226,15 +226,20 @@ class Task:
                 self._root = WrittenMessage(unpack(lone, self._uuid, _FIRST))
         return self._root
 
-    def _lone(self) -> Packed | None:
+    def _settled(self) -> Told | Packed | None:
+        """Return the messages if they came in order and nobody has asked for their tree yet."""
         source = self._source
-        if not isinstance(source, tuple):
+        if isinstance(source, Tree):
             return None
         with _PLANTING:
             if self._source is not source:
                 return None
-            self._known = 1
+            self._known = self._size()
             return source
+
+    def _lone(self) -> Packed | None:
+        source = self._settled() if isinstance(self._source, tuple) else None
+        return cast("Packed | None", source)
 
     def is_complete(self) -> bool:
         """

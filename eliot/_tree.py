@@ -8,7 +8,7 @@ their neighbours in the log. Nothing here is recursive, since trees may be deepe
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Collection, Iterable, Iterator, cast
+from typing import Any, Collection, Iterable, Iterator
 
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -20,7 +20,7 @@ from eliot._fields import (
     TASK_LEVEL_FIELD,
     TASK_UUID_FIELD,
 )
-from eliot._packed import ODD_LEVEL, Packed, Shape, Told, pack, same, unpack
+from eliot._packed import ODD_LEVEL, TYPE, Packed, Told, pack, same, unfold, unpack
 from eliot._safe import saferepr
 from eliot._tasklevel import TaskLevel, level_of
 from eliot._typing import Message
@@ -166,34 +166,22 @@ class Tree:
         Each is then in the place that follows from the one before it: nothing has to be checked.
         """
         tree = cls(uuid)
-        messages = tree.messages
         node, number, slots = tree._root, 1, tree._root.slots
-        width, rest, status = 0, cast("Packed", ()), cast("Any", None)
-        values = tuple(told)
-        at, end = 1, len(values)
-        while at < end:
-            shape = values[at]
-            if type(shape) is Shape:
-                width, rest, status = shape.width, shape.rest, shape.status
-                at += 1
-                continue
-            after = at + width
-            packed = values[at:after] + rest
-            at = after
-            messages.append(packed)
+        tree.messages, statuses = unfold(told)
+        for packed, status in zip(tree.messages, statuses):
             if status is None:
                 slots[number] = packed
                 number += 1
             elif status == STARTED_STATUS:
                 if node.start is not None:
                     node = tree._child(node, [number], 1)
-                node.start, node.type = packed, rest[0]
+                node.start, node.type = packed, packed[TYPE]
                 number, slots = 2, node.slots
             else:
                 node.end, node.last, node.wanted = packed, number, _COMPLETE
                 outer, node.parent = node.parent, None  # as in _settle()
                 if outer is None:
-                    tree.complete_since = len(messages)
+                    tree.complete_since = len(tree.messages)
                     number += 1
                 else:
                     outer.unfinished -= 1

@@ -48,6 +48,44 @@ def body(*messages: Dict[str, Any], look: Look = PLAIN, fold: bool = False) -> L
 
 ORDER = order("no such card")
 
+#: What may be special about a message.
+SPECIAL: List[Dict[str, Any]] = [
+    {},
+    {"timestamp": "then"},
+    {"text": 'a "b" \u00e9\x1b', "number": 10**20, "ratio": 1.5, "flag": True, "nothing": None},
+    {"log_level": "error", "duration": 1.5},
+    {"traceback": "Traceback:\n  here", "exception": "builtins.KeyError", "reason": "'x'"},
+    {"thread": "T"},
+    {"thread": "U"},
+]
+
+
+@st.composite
+def told(draw: st.DrawFn) -> List[Dict[str, Any]]:
+    """Tell a task in order."""
+    special = st.sampled_from(SPECIAL)
+    status = st.sampled_from(["succeeded", "failed"])
+    log = [start(1, **draw(special))]
+    level = [2]
+    steps = draw(st.lists(st.sampled_from([said, start, end]), max_size=20))
+    for at, step in enumerate(steps):
+        if step is said:
+            log.append(said(*level, at=at, **draw(special)))
+        elif step is start:
+            level.append(1)
+            log.append(start(*level, at=at, **draw(special)))
+        elif len(level) > 1:
+            log.append(end(*level, at=at, action_status=draw(status), **draw(special)))
+            level.pop()
+        else:
+            continue
+        level[-1] += 1
+    while level:
+        log.append(end(*level, at=len(steps), action_status=draw(status), **draw(special)))
+        level.pop()
+        level[-1:] = [number + 1 for number in level[-1:]]
+    return log
+
 
 class TestTree:
     """A task is a tree."""
@@ -226,6 +264,16 @@ class TestTree:
         text = Renderer(look).lone(UUID, source)
 
         assert "\n".join([*Renderer(look).lines(task), ""]) == text
+
+    @given(told(), st.sampled_from([PLAIN, Look(color=True), Look(width=50)]))
+    def test_tasks_told_in_order(self, log: List[Dict[str, Any]], look: Look) -> None:
+        """A task that came in order is drawn without its tree, and looks like all others."""
+        (task,) = Parser.parse_stream(log)
+        source = task._settled()
+        assert isinstance(source, list)
+        text = list(Renderer(look).told(UUID, source))
+
+        assert list(Renderer(look).lines(task)) == text
 
 
 class TestTrouble:

@@ -196,7 +196,7 @@ def test_many_kinds() -> None:
 
 @given(STEPS, st.booleans(), st.data())
 def test_taken(steps: List[Fields], order: bool, data: st.DataObject) -> None:
-    """A task that is not complete can be taken out between two messages, once."""
+    """A task that is not complete can be measured between two messages, and taken out once."""
     log = in_order([start([1]), *steps]) if order else [start([1]), *steps]
     log = log[: data.draw(st.integers(1, len(log)))]
     stream = Stream(lambda *_: None)
@@ -204,11 +204,12 @@ def test_taken(steps: List[Fields], order: bool, data: st.DataObject) -> None:
 
     def messages() -> Iterator[Fields]:
         yield from log
-        taken.extend([stream.take("u"), stream.take("u")])
+        taken.extend([stream.sizes(), stream.take("u"), stream.take("u")])
 
     complete = list(stream.tasks(messages()))
+    task = one_by_one(log)
 
-    assert [None if complete else one_by_one(log), None] == taken
+    assert [{}, None, None] if complete else [{"u": task._size()}, task, None] == taken
 
 
 def test_large_tasks_do_not_pile_up() -> None:

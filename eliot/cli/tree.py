@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import Any, Deque, Dict, Iterator, Set, Tuple
+from typing import Any, Deque, Dict, Iterator, Optional, Set, Tuple
 
 import click
 
@@ -88,11 +88,14 @@ def _follow(session: Session, look: Look) -> None:
 
 
 def _write_tree(session: Session, task: Task, renderer: Renderer) -> None:
-    message = task._lone()
-    if message is not None:
-        session.write(renderer.lone(task._uuid, message))
+    source = task._settled()
+    if isinstance(source, tuple):
+        session.write(renderer.lone(task._uuid, source))
         return
-    lines = renderer.lines(task)
+    if source is None or renderer.folds:
+        lines = renderer.lines(task)
+    else:
+        lines = renderer.told(task._uuid, source)
     chunk = list(islice(lines, _CHUNK))
     while chunk:
         session.write("\n".join([*chunk, ""]))
@@ -100,7 +103,12 @@ def _write_tree(session: Session, task: Task, renderer: Renderer) -> None:
 
 
 class _Flow:
-    """Show each task when it is complete, or as it goes on if it has very many messages."""
+    """
+    Show each task when it is complete, or as it goes on if it has very many messages.
+
+    As long as few messages wait, they are only counted, many at a time: to count them for each task
+    would take a tenth of all.
+    """
 
     def __init__(self, session: Session, look: Look) -> None:
         self._session = session
@@ -108,9 +116,10 @@ class _Flow:
         self._renderer = Renderer(look)
         self._events = Events(look, gaps=True)
         self._stream = Stream(self._refuse)
-        #: How many messages of each task wait for its end, the oldest task first; and of all.
-        self._waiting: Dict[Any, int] = {}
+        #: How many messages wait for the end of their task: in all, and of each task, the oldest
+        #: one first; None as long as few wait.
         self._size = 0
+        self._waiting: Optional[Dict[Any, int]] = None
         #: How many messages have come since something was shown.
         self._silent = 0
         #: The tasks that are shown as they go on.
@@ -123,7 +132,10 @@ class _Flow:
         room = HELD
         with session.progress(session.log):
             for task in self._stream.tasks(self._messages()):
-                size = self._waiting.pop(task._uuid, 0)
+                if self._waiting is not None:
+                    size = self._waiting.pop(task._uuid, 0)
+                else:  # a task that has grown comes a second time
+                    size = task._size() if task._known is None else 0
                 self._size -= size
                 held.append((task, size))
                 room -= size
@@ -148,9 +160,24 @@ class _Flow:
 
     def _messages(self) -> Iterator[Message]:
         """Give the messages of tasks that are not shown yet, and show the others."""
-        waiting, opened = self._waiting, self._opened
+        rest = self._session.log.messages()
+        few = min(PATIENCE, ROOM)
+        batch = max(few // 20, 1)
+        for message in rest:
+            yield message
+            yield from islice(rest, batch - 1)
+            self._size += batch
+            self._silent += batch
+            if max(self._size, self._silent) > few - 2 * batch:
+                break
+        waiting = self._waiting = self._stream.sizes()
+        self._size = sum(waiting.values())
+        yield from self._one_by_one(rest, waiting)
+
+    def _one_by_one(self, rest: Iterator[Message], waiting: Dict[Any, int]) -> Iterator[Message]:
+        opened = self._opened
         write, text = self._session.write, self._events.text
-        for message in self._session.log.messages():
+        for message in rest:
             uuid = message[TASK_UUID_FIELD]
             try:
                 if uuid in opened:
@@ -165,13 +192,13 @@ class _Flow:
             self._size += 1
             self._silent += 1
             if count >= PATIENCE:
-                self._open(uuid)
+                self._open(uuid, waiting)
             elif self._silent >= PATIENCE or self._size >= ROOM:
-                self._open(next(iter(waiting)))
+                self._open(next(iter(waiting), None), waiting)
 
-    def _open(self, uuid: Any) -> None:
+    def _open(self, uuid: Any, waiting: Dict[Any, int]) -> None:
         """Show what is known of a task, and from now on its messages as they come."""
-        self._size -= self._waiting.pop(uuid, 0)
+        self._size -= waiting.pop(uuid, 0)
         task = self._stream.take(uuid)
         if task is None:  # its messages had no place
             return
