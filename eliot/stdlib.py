@@ -75,6 +75,24 @@ class EliotHandler(logging.Handler):
     >>> logging.getLogger("yourapp").addHandler(EliotHandler())
     """
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """
+        Log a record if the filters let it pass.
+
+        The lock that other handlers hold meanwhile is not taken: destinations have their own, and
+        where one of those logs in turn, two threads would wait for each other.
+
+        Args:
+            record: What standard logging hands over.
+
+        Returns:
+            Whether it passed.
+        """
+        passed: Any = self.filter(record)  # since Python 3.12, a record to take instead
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
+
     def emit(self, record: logging.LogRecord) -> None:
         """
         Log a record; if its text cannot be formatted, `handleError` deals with that as usual.

@@ -131,6 +131,42 @@ class TestEliotHandler:
 
         assert ["logged"] == [message["message"] for message in messages]
 
+    @pytest.mark.skipif(
+        sys.version_info < (3, 12), reason="filters replace no records on this interpreter"
+    )
+    def test_filter_that_replaces_the_record(
+        self, logger: logging.Logger, messages: Messages
+    ) -> None:
+        """A filter of the handler may return another record, which is logged instead."""
+
+        def replace(record: logging.LogRecord) -> Any:
+            return logging.makeLogRecord({**vars(record), "msg": "hidden"})
+
+        logger.handlers[0].addFilter(replace)
+        logger.info("secret")
+
+        assert ["hidden"] == [message["message"] for message in messages]
+
+    def test_holds_no_lock(self, logger: logging.Logger) -> None:
+        """A thread need not wait for what destinations do with the record of another one."""
+        busy, other_is_done = threading.Event(), threading.Event()
+        waited: List[bool] = []
+
+        def wait(message: Dict[str, Any]) -> None:
+            if message["message"] == "first":
+                busy.set()
+                waited.append(other_is_done.wait(5))
+
+        add_destinations(wait)
+        thread = threading.Thread(target=logger.info, args=("first",))
+        thread.start()
+        busy.wait()
+        logger.info("second")
+        other_is_done.set()
+        thread.join()
+
+        assert [True] == waited
+
 
 class TestTaskFilter:
     """Existing log lines join the tree."""
