@@ -837,6 +837,26 @@ class TestLoggedAction:
         with pytest.raises(ValueError, match=r"^Missing end message of type gc$"):
             LoggedAction.of_type(messages, "root")
 
+    def test_deep(self) -> None:
+        """Actions may be nested as deeply as they can be logged."""
+        depth = sys.getrecursionlimit()
+        messages: List[Dict[str, Any]] = [
+            {
+                "task_uuid": "task",
+                "task_level": [*[2] * number, slot],
+                "action_type": "deep",
+                "action_status": status,
+            }
+            for slot, status in [(1, "started"), (3, "succeeded")]
+            for number in range(depth)
+        ]
+        action = LoggedAction.from_messages("task", [1], messages)
+        found, level = 0, [action.type_tree()]
+        while level:
+            found, [level] = found + 1, level[0].values()
+
+        assert depth == found
+
     def test_strange_messages(self) -> None:
         """Messages without a type, and action messages without a status, are tolerated."""
         logger = MemoryLogger()
