@@ -14,7 +14,6 @@ from typing import (
     Any,
     Callable,
     Dict,
-    List,
     Optional,
     Sequence,
     Tuple,
@@ -71,7 +70,9 @@ class UnflushedTracebacks(Exception):
     """
 
     def __str__(self) -> str:
-        told: List[Message] = self.args[0] if self.args else []
+        told = self.args[0] if self.args else []
+        if not isinstance(told, list):  # somebody else raises it
+            return super().__str__()
         texts = [safeunicode(message.get(TRACEBACK_FIELD)) for message in told]
         return "\n".join(["not flushed with flush_tracebacks():", *texts])
 

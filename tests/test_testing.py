@@ -130,6 +130,7 @@ class TestCheckForErrors:
             "ValueError: two",
         ] == str(raised.value).split("\n")
         assert "not flushed with flush_tracebacks():" == str(UnflushedTracebacks())
+        assert "mine" == str(UnflushedTracebacks("mine"))
 
     def test_flushed_tracebacks_are_fine(self) -> None:
         """A traceback that was expected is no mistake, however often one looks."""
