@@ -65,7 +65,8 @@ class EliotHandler(logging.Handler):
     A record becomes a message of type `eliot:stdlib` with the fields `log_level`, `logger`,
     `message`, `file`, `line`, `function`, `thread` and `process`; if the record has them, also
     `message_template` and `message_args` (what `message` was formatted from), `extra` and
-    `stack_info`. If it comes with an exception, its traceback follows as a message of its own.
+    `stack_info`. If it comes with an exception, its traceback follows as a message of its own; if
+    it comes from another process with the text of a traceback, that is the field `exc_text`.
 
     Level and filters of the handler decide as usual. Records that a `HandlerDestination` has made
     are left out, and so is what a handler or a destination logs while it deals with a record: the
@@ -133,6 +134,9 @@ def _fields_of(record: logging.LogRecord) -> Dict[str, Any]:
         fields["extra"] = extra
     if record.stack_info:
         fields["stack_info"] = record.stack_info
+    # Otherwise a formatter has left it there, and the traceback follows.
+    if record.exc_text and not record.exc_info:
+        fields["exc_text"] = record.exc_text
     return fields
 
 

@@ -104,6 +104,23 @@ class TestEliotHandler:
         assert "test_stack_info" in messages[0]["stack_info"]
         assert "stack_info" not in messages[1]
 
+    def test_exception_of_another_process(self, logger: logging.Logger, messages: Messages) -> None:
+        """Of an exception that was sent there is only the text."""
+        try:
+            raise ZeroDivisionError("division by zero")
+        except ZeroDivisionError:
+            info = sys.exc_info()
+        record = logging.LogRecord("", logging.ERROR, __file__, 1, "went wrong", None, info)
+        sent = SocketHandler("localhost", 1).makePickle(record)[4:]
+        logger.handle(record)
+        logger.handle(logging.makeLogRecord(pickle.loads(sent)))  # noqa: S301 - made above
+
+        assert ["eliot:stdlib", "eliot:traceback", "eliot:stdlib"] == [
+            message["message_type"] for message in messages
+        ]
+        assert "exc_text" not in messages[0]
+        assert "ZeroDivisionError: division by zero" in messages[2]["exc_text"]
+
     def test_exception(self, logger: logging.Logger, messages: Messages) -> None:
         """The traceback follows, in the same action."""
         with start_action(action_type="outer"):
