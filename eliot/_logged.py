@@ -193,7 +193,7 @@ class LoggedAction:
             such dictionaries.
         """
         result: Dict[str, List[Any]] = {}
-        pending = [(self, result)]
+        pending: List[Tuple[LoggedAction, Dict[str, List[Any]]]] = [(self, result)]
         while pending:
             action, tree = pending.pop()
             types = tree[action.startMessage[ACTION_TYPE_FIELD]] = []
