@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple, Type, Union, final
 
 from eliot._action import log_message
+from eliot._backlog import WRITES
 from eliot._context import current
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -69,8 +70,8 @@ class EliotHandler(logging.Handler):
     it comes from another process with the text of a traceback, that is the field `exc_text`.
 
     Level and filters of the handler decide as usual. Records that a `HandlerDestination` has made
-    are left out, and so is what a handler or a destination logs while it deals with a record: the
-    two directions cannot loop.
+    are left out, and so is what a handler or a destination logs while it deals with a record, and
+    what is logged in the thread of a `BackgroundWriter`: the two directions cannot loop.
 
     >>> import logging
     >>> logging.getLogger("yourapp").addHandler(EliotHandler())
@@ -101,7 +102,7 @@ class EliotHandler(logging.Handler):
         Args:
             record: What standard logging hands over.
         """
-        if _at_work.get() is not None or hasattr(record, "eliot_message"):
+        if _at_work.get() is not None or WRITES.get() or hasattr(record, "eliot_message"):
             return
         token = _at_work.set(self)
         try:

@@ -30,7 +30,7 @@ from uuid import uuid4
 
 import pytest
 
-from eliot import add_destinations, log_message, start_action, start_task
+from eliot import BackgroundWriter, add_destinations, log_message, start_action, start_task
 from eliot.json import encode
 from eliot.prettyprint import compact_format
 from eliot.stdlib import EliotHandler, HandlerDestination, TaskFilter, capture_uncaught
@@ -479,6 +479,25 @@ class TestHandlerDestination:
         assert ["hello", "writing", "written"] == [
             message.get("message", "hello") for message in messages
         ]
+
+    def test_background_writer_that_logs(self, logger: logging.Logger) -> None:
+        """Nor does what is logged in the thread that writes."""
+        written: List[Any] = []
+
+        def chatty(message: Dict[str, Any]) -> None:
+            if len(written) < 10:  # enough to see it
+                written.append(message.get("message", "hello"))
+                logger.info("writing")
+
+        writer = BackgroundWriter(chatty)
+        add_destinations(writer)
+        log_message("hello")
+        logger.info("told")
+        for _ in range(12):
+            writer.flush()
+        writer.stop()
+
+        assert ["hello", "told"] == written
 
 
 class TestCaptureUncaught:
