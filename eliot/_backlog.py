@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from contextvars import ContextVar
 from threading import TIMEOUT_MAX, Condition, Lock, RLock, get_ident
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
@@ -20,7 +21,10 @@ from eliot._reports import destination_failure
 from eliot._typing import Destination, Message
 from eliot.json import SURELY_SMALL, encode, fast_default, fast_dumps
 
-__all__ = ["Backlog", "is_report"]
+__all__ = ["WRITES", "Backlog", "is_report"]
+
+#: True where messages are written, for bridges: what a library logs there would come back for ever.
+WRITES: ContextVar[bool] = ContextVar("eliot.writes", default=False)
 
 #: So much is written by one system call; in bytes.
 CHUNK = 1_000_000
@@ -238,6 +242,7 @@ class Backlog:
             is_over: Asked before each batch whether it is time to end.
         """
         self._worker = get_ident()
+        token = WRITES.set(True)
         self._idle = False
         rounds = 0
         while not is_over():
@@ -250,6 +255,7 @@ class Backlog:
                 self._idle = True
                 self._wake.acquire(blocking=not len(self._queue))
                 self._idle = False
+        WRITES.reset(token)
         self._worker = None
 
     def _pause(self) -> None:

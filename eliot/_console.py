@@ -7,11 +7,13 @@ from collections import deque
 from threading import RLock
 from typing import Any, Deque, Optional, TextIO
 
+from eliot._depth import TooDeepError
 from eliot._destinations import PROCESS
 from eliot._events import Events
 from eliot._fork import renew_in_child
 from eliot._look import Look, look_of, width_of
 from eliot._safe import saferepr
+from eliot._sink import MAX_CATCH_UP, MAX_WAITING
 from eliot._typing import Message
 
 __all__ = ["Console", "to_console"]
@@ -59,12 +61,18 @@ class Console:
             Exception: What the stream raises, such as `BrokenPipeError`.
         """
         with self._lock:
+            # A signal handler, a finalizer or the stream itself, in the midst of what follows.
+            if self._busy and len(self._waiting) >= MAX_WAITING:
+                msg = f"{saferepr(self._stream)} logs whenever it is written"
+                raise TooDeepError(msg)
             self._waiting.append(message)
-            if self._busy:  # a signal handler or finalizer, in the midst of what follows
+            if self._busy:
                 return
             self._busy = True
             try:
-                while self._waiting:
+                for _ in range(MAX_CATCH_UP):
+                    if not self._waiting:
+                        break
                     self._show(self._waiting.popleft())
             finally:
                 self._busy = False

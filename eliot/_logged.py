@@ -149,19 +149,28 @@ class LoggedAction:
 
     @classmethod
     def _from_index(cls, index: _Index, key: _Key) -> LoggedAction:
-        start = index.starts.get(key)
-        if start is None:
+        if key not in index.starts:
             msg = "Missing start message"
             raise ValueError(msg)
-        end = index.ends.get(key)
-        if end is None:
-            msg = f"Missing end message of type {start[ACTION_TYPE_FIELD]}"
-            raise ValueError(msg)
-        children: List[Union[LoggedMessage, LoggedAction]] = [
-            cls._from_index(index, child) if isinstance(child, tuple) else LoggedMessage(child)
-            for child in index.children.get(key, ())
-        ]
-        return cls(start, end, children)
+        # Parents first, without recursion: actions may be nested more deeply than calls.
+        keys: List[_Key] = []
+        pending = [key]
+        while pending:
+            each = pending.pop()
+            if each not in index.ends:
+                msg = f"Missing end message of type {index.starts[each][ACTION_TYPE_FIELD]}"
+                raise ValueError(msg)
+            keys.append(each)
+            within = reversed(index.children.get(each, ()))
+            pending.extend(child for child in within if isinstance(child, tuple))
+        made: Dict[_Key, LoggedAction] = {}
+        for each in reversed(keys):
+            children: List[Union[LoggedMessage, LoggedAction]] = [
+                made[child] if isinstance(child, tuple) else LoggedMessage(child)
+                for child in index.children.get(each, ())
+            ]
+            made[each] = cls(index.starts[each], index.ends[each], children)
+        return made[key]
 
     def descendants(self) -> Iterator[Union[LoggedMessage, LoggedAction]]:
         """Yield all that happened in the action, parents before children."""
@@ -183,14 +192,18 @@ class LoggedAction:
             A dictionary of one item, from the type of the action to a list of message types and of
             such dictionaries.
         """
-        return {
-            self.startMessage[ACTION_TYPE_FIELD]: [
-                child.type_tree()
-                if isinstance(child, LoggedAction)
-                else child.message.get(MESSAGE_TYPE_FIELD, "")
-                for child in self.children
-            ]
-        }
+        result: Dict[str, List[Any]] = {}
+        pending: List[Tuple[LoggedAction, Dict[str, List[Any]]]] = [(self, result)]
+        while pending:
+            action, tree = pending.pop()
+            types = tree[action.startMessage[ACTION_TYPE_FIELD]] = []
+            for child in action.children:
+                if isinstance(child, LoggedAction):
+                    types.append({})
+                    pending.append((child, types[-1]))
+                else:
+                    types.append(child.message.get(MESSAGE_TYPE_FIELD, ""))
+        return result
 
 
 #: An action of a log: its task uuid and its own level.

@@ -102,7 +102,8 @@ class SessionLog:
         self._phase: Optional[_Step] = None
         # How the test ends, as far as it is known.
         self._outcome = _PASSED
-        #: What the phase has raised.
+        #: The report on the phase, once there is one, and what the phase has raised.
+        self.report: Any = None
         self.raised: Optional[BaseException] = None
         # Of tasks that have not ended, and of those that have in this test and in the one before
         # it: a thread may still be at work.
@@ -114,24 +115,32 @@ class SessionLog:
 
     def begin_test(self, **fields: Any) -> None:
         """Begin a test; one that has not come to its end is left as it is."""
+        self.end_phase()
         self._ended_before, self._ended = self._ended, {}
         self._outcome = _PASSED
         self._test = _Step(self, "pytest:test", None, **fields)
 
     def begin_phase(self, name: str) -> None:
         """Begin a phase of the test, and take what is logged in it."""
+        self.end_phase()
+        self.report = None  # one that came between phases is on none
         self._uninstall()  # tests may have emptied the list of destinations, or have added some
         # Not by add(): that hands over what was logged early, which is for the program's own.
         Logger._destinations._destinations.append(self)
         self._phase = _Step(self, f"pytest:{name}", self._test)
 
-    def end_phase(self, report: Any) -> None:
-        """End a phase, and with the last one the test; do nothing for tests of other processes."""
-        test, phase = self._test, self._phase
-        if test is None or phase is None:
+    def end_phase(self) -> None:
+        """
+        End a phase if there is a report on it, and with the last one the test.
+
+        Where tests may be run again, pytest hands over the reports only after the last phase. Those
+        on tests of other processes are not made here.
+        """
+        test, phase, report = self._test, self._phase, self.report
+        if test is None or phase is None or report is None:
             return
         end = _end_of(report, self.raised)
-        self.raised = None  # it holds all that its frames hold
+        self.report = self.raised = None  # it holds all that its frames hold
         if report.outcome == "failed":
             what = {key: value for key, value in end.items() if key != "outcome"}
             text = report.longreprtext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Generator, Iterator
 from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
@@ -141,6 +141,7 @@ class _Session:
         """Begin a test, and its first phase."""
         from eliot._captured import CapturedLogs
 
+        self._stop()
         self._logs = _shown[item] = CapturedLogs(keep=_KEPT)
         self._log.begin_test(nodeid=item.nodeid, **self._worker)
         self._begin("setup")
@@ -160,16 +161,24 @@ class _Session:
         self._logs.start()
         self._log.begin_phase(phase)
 
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> None:
-        """Remember what a phase has raised."""
+    # Outermost, after all who change the report. All versions of pytest know this form.
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[Any]) -> Generator[None, Any, None]:
+        """Remember how a phase has ended."""
+        result = yield
+        self._log.report = result.get_result()
         self._log.raised = None if call.excinfo is None else call.excinfo.value
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """End a phase, and with the last one the test."""
         if type(report).__name__ == "TestReport":  # not one of a part of a test
-            self._log.end_phase(report)
-            if report.when == "teardown" and self._logs is not None:
-                self._logs.stop()
+            self._log.end_phase()
+            if report.when == "teardown":
+                self._stop()
+
+    def _stop(self) -> None:
+        if self._logs is not None:
+            self._logs.stop()
 
     def pytest_unconfigure(self) -> None:
         """End the log."""

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple, Type, Union, final
 
 from eliot._action import log_message
+from eliot._backlog import WRITES
 from eliot._context import current
 from eliot._fields import (
     ACTION_STATUS_FIELD,
@@ -65,15 +66,34 @@ class EliotHandler(logging.Handler):
     A record becomes a message of type `eliot:stdlib` with the fields `log_level`, `logger`,
     `message`, `file`, `line`, `function`, `thread` and `process`; if the record has them, also
     `message_template` and `message_args` (what `message` was formatted from), `extra` and
-    `stack_info`. If it comes with an exception, its traceback follows as a message of its own.
+    `stack_info`. If it comes with an exception, its traceback follows as a message of its own; if
+    it comes from another process with the text of a traceback, that is the field `exc_text`.
 
     Level and filters of the handler decide as usual. Records that a `HandlerDestination` has made
-    are left out, and so is what a handler or a destination logs while it deals with a record: the
-    two directions cannot loop.
+    are left out, and so is what a handler or a destination logs while it deals with a record, and
+    what is logged in the thread of a `BackgroundWriter`: the two directions cannot loop.
 
     >>> import logging
     >>> logging.getLogger("yourapp").addHandler(EliotHandler())
     """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """
+        Log a record if the filters let it pass.
+
+        The lock that other handlers hold meanwhile is not taken: destinations have their own, and
+        where one of those logs in turn, two threads would wait for each other.
+
+        Args:
+            record: What standard logging hands over.
+
+        Returns:
+            Whether it passed.
+        """
+        passed: Any = self.filter(record)  # since Python 3.12, a record to take instead
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         """
@@ -82,7 +102,7 @@ class EliotHandler(logging.Handler):
         Args:
             record: What standard logging hands over.
         """
-        if _at_work.get() is not None or hasattr(record, "eliot_message"):
+        if _at_work.get() is not None or WRITES.get() or hasattr(record, "eliot_message"):
             return
         token = _at_work.set(self)
         try:
@@ -115,6 +135,9 @@ def _fields_of(record: logging.LogRecord) -> Dict[str, Any]:
         fields["extra"] = extra
     if record.stack_info:
         fields["stack_info"] = record.stack_info
+    # Otherwise a formatter has left it there, and the traceback follows.
+    if record.exc_text and not record.exc_info:
+        fields["exc_text"] = record.exc_text
     return fields
 
 

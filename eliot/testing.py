@@ -8,13 +8,12 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import wraps
-from inspect import iscoroutinefunction, signature
+from inspect import Signature, iscoroutinefunction, signature
 from json import JSONEncoder
 from typing import (
     Any,
     Callable,
     Dict,
-    List,
     Optional,
     Sequence,
     Tuple,
@@ -71,7 +70,9 @@ class UnflushedTracebacks(Exception):
     """
 
     def __str__(self) -> str:
-        told: List[Message] = self.args[0] if self.args else []
+        told = self.args[0] if self.args else []
+        if not isinstance(told, list):  # somebody else raises it
+            return super().__str__()
         texts = [safeunicode(message.get(TRACEBACK_FIELD)) for message in told]
         return "\n".join(["not flushed with flush_tracebacks():", *texts])
 
@@ -289,23 +290,38 @@ def _decorator(checks: _Checks) -> Callable[[_F], _F]:
     def decorate(function: Any) -> Any:
         # Copied by functools.wraps, so other decorators may be in between.
         offer = hasattr(function, "_eliot_captures")
+        own: Optional[Signature] = None
+        with suppress(TypeError, ValueError):  # it has none
+            own = signature(function, **AS_WRITTEN)
+        parameters = own.parameters.items() if own else ()
+        names = [name for name, each in parameters if each.kind <= each.POSITIONAL_OR_KEYWORD]
+        hidden = names.index("logger") if "logger" in names else len(names)
+
+        def by_name(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Tuple[Any, ...]:
+            """Take what was given at the position of `logger`, which is hidden, as what follows."""
+            given = dict(zip(names[hidden + 1 :], args[hidden:]))
+            if len(given) != len(args[hidden:]) or not given.keys().isdisjoint(kwargs):
+                return args  # too much; Python says so
+            kwargs.update(given)
+            return args[:hidden]
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
+            args = by_name(args, kwargs)
             with _Capture(checks, args, kwargs.get("logger"), offer=offer) as kwargs["logger"]:
                 return function(*args, **kwargs)
 
         @wraps(function)
         async def await_call(*args: Any, **kwargs: Any) -> Any:
+            args = by_name(args, kwargs)
             with _Capture(checks, args, kwargs.get("logger"), offer=offer) as kwargs["logger"]:
                 return await function(*args, **kwargs)
 
         decorated: Any = await_call if iscoroutinefunction(function) else call
         decorated._eliot_captures = True
-        with suppress(TypeError, ValueError):  # it has none
+        if own:
             # pytest would take a parameter for the name of a fixture.
-            own = signature(function, **AS_WRITTEN)
-            rest = [each for name, each in own.parameters.items() if name != "logger"]
+            rest = [each for name, each in parameters if name != "logger"]
             decorated.__signature__ = own.replace(parameters=rest)
         return decorated
 

@@ -30,6 +30,7 @@ from eliot import (
 )
 from eliot._console import Console
 from eliot._destinations import PROCESS
+from eliot._sink import MAX_CATCH_UP, MAX_WAITING
 
 #: Ids, times and durations.
 VOLATILE = re.compile(r"^\S+ \d\d:\d\d:\d\d\.\d{3}  |  \d[\d.]* (µs|ms|s)")
@@ -252,6 +253,27 @@ class TestThreads:
             log_message("outer")
 
         assert ["outer", "inner"] == [line.split()[-1] for line in shown(stream)]
+
+    def test_stream_that_logs(self) -> None:
+        """A stream that logs whenever it is written keeps nobody for ever, and fills no memory."""
+
+        class Stream(io.StringIO):
+            written = 0
+
+            def write(self, text: str) -> int:
+                self.written += 1
+                if self.written < 9000:  # enough to see it
+                    log_message("inner")
+                    log_message("inner")
+                return super().write(text)
+
+        stream = Stream()
+        with console(stream) as destination:
+            for _ in range(20):
+                log_message("outer")
+
+        assert 20 * MAX_CATCH_UP == stream.written
+        assert len(destination._waiting) <= MAX_WAITING + 1
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this interpreter")
     def test_fork(self) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Callable, Dict, List, Tuple, Type, TypeVar
 from unittest import IsolatedAsyncioTestCase, SkipTest, TestCase, mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import just
 
 import eliot
 from eliot import MemoryLogger, _output, fields, log_message, start_action, write_traceback
@@ -128,6 +130,7 @@ class TestCheckForErrors:
             "ValueError: two",
         ] == str(raised.value).split("\n")
         assert "not flushed with flush_tracebacks():" == str(UnflushedTracebacks())
+        assert "mine" == str(UnflushedTracebacks("mine"))
 
     def test_flushed_tracebacks_are_fine(self) -> None:
         """A traceback that was expected is no mistake, however often one looks."""
@@ -496,6 +499,40 @@ class TestFunctions:
         assert ["x", "y"] == [*inspect.signature(decorated).parameters]
         assert "function" == decorated.__name__
 
+    def test_parameters_behind_the_logger(self, decorator: Decorator[Any]) -> None:
+        """Others, who do not see that parameter, may give by position what follows."""
+
+        @decorator(None)
+        def function(x: int, logger: MemoryLogger, y: int = 1, *, z: int = 2) -> Tuple[int, ...]:
+            logger.write({})
+            return x, y, z
+
+        function_of_any: Any = function
+
+        assert [(3, 1, 2), (3, 4, 2), (3, 4, 5), (3, 4, 2)] == [
+            function_of_any(3),
+            function_of_any(3, 4),
+            function_of_any(3, 4, z=5),
+            function_of_any(3, y=4),
+        ]
+        for args, kwargs in [((3, 4, 5), {}), ((3, 4), {"y": 4})]:
+            with pytest.raises(TypeError):
+                function_of_any(*args, **kwargs)
+
+    def test_hypothesis(self, decorator: Decorator[Any]) -> None:
+        """Values of Hypothesis come wherever the logger is."""
+        drawn: List[int] = []
+
+        class Case(TestCase):
+            @settings(max_examples=3, database=None)
+            @given(just(5))
+            @decorator(None)
+            def test(self, logger: MemoryLogger, number: int) -> None:
+                drawn.append(number + len(logger.messages))
+
+        assert (0, 0, 0) == outcome(run_case(Case))
+        assert {5} == {*drawn}
+
     @pytest.mark.skipif(
         sys.version_info < (3, 14), reason="annotations are evaluated at once on this interpreter"
     )
@@ -800,6 +837,26 @@ class TestLoggedAction:
         ]
         with pytest.raises(ValueError, match=r"^Missing end message of type gc$"):
             LoggedAction.of_type(messages, "root")
+
+    def test_deep(self) -> None:
+        """Actions may be nested as deeply as they can be logged."""
+        depth = sys.getrecursionlimit()
+        messages: List[Dict[str, Any]] = [
+            {
+                "task_uuid": "task",
+                "task_level": [*[2] * number, slot],
+                "action_type": "deep",
+                "action_status": status,
+            }
+            for slot, status in [(1, "started"), (3, "succeeded")]
+            for number in range(depth)
+        ]
+        action = LoggedAction.from_messages("task", [1], messages)
+        found, level = 0, [action.type_tree()]
+        while level:
+            found, [level] = found + 1, level[0].values()
+
+        assert depth == found
 
     def test_strange_messages(self) -> None:
         """Messages without a type, and action messages without a status, are tolerated."""

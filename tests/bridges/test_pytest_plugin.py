@@ -486,6 +486,54 @@ class TestSessionLog:
         assert "  pytest:call passed" in tree(top)
         assert "    pay" in tree(top)
 
+    def test_run_again(self, session: Session) -> None:
+        """Each run of a test is a task, though reports come late, and not all of them."""
+        session.pytester.makeconftest("""
+            from _pytest.runner import runtestprotocol
+
+            def pytest_runtest_protocol(item, nextitem):
+                for last in False, True:
+                    item._initrequest()
+                    for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                        if report.failed and not last:
+                            report.outcome = "rerun"
+                            break
+                        item.ihook.pytest_runtest_logreport(report=report)
+                return True
+        """)
+        before = len(eliot.Logger._destinations._destinations)
+        session.run(
+            """
+            def test_pay():
+                pay()
+                assert False
+
+            @pytest.fixture
+            def broken():
+                yield
+                raise KeyError("late")
+
+            def test_ends_badly(broken):
+                pass
+            """,
+            "--eliot-log=session.log",
+        )
+        pay = [
+            "pytest:test failed",
+            "  pytest:setup passed",
+            *("  pytest:call failed", "    pay", "      receipt", "    pytest:failure"),
+            "  pytest:teardown passed",
+        ]
+        ends_badly = [
+            "pytest:test error",
+            "  pytest:setup passed",
+            "  pytest:call passed",
+            *("  pytest:teardown error", "    pytest:failure"),
+        ]
+
+        assert [pay, pay, ends_badly, ends_badly] == [tree(top) for top in session.log()]
+        assert before == len(eliot.Logger._destinations._destinations)
+
     def test_report_without_the_fixture(self, session: Session) -> None:
         """The report of each failing test has what it has logged, from the first fixture on."""
         outcomes, text = session.run(

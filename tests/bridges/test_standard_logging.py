@@ -30,7 +30,7 @@ from uuid import uuid4
 
 import pytest
 
-from eliot import add_destinations, log_message, start_action, start_task
+from eliot import BackgroundWriter, add_destinations, log_message, start_action, start_task
 from eliot.json import encode
 from eliot.prettyprint import compact_format
 from eliot.stdlib import EliotHandler, HandlerDestination, TaskFilter, capture_uncaught
@@ -104,6 +104,23 @@ class TestEliotHandler:
         assert "test_stack_info" in messages[0]["stack_info"]
         assert "stack_info" not in messages[1]
 
+    def test_exception_of_another_process(self, logger: logging.Logger, messages: Messages) -> None:
+        """Of an exception that was sent there is only the text."""
+        try:
+            raise ZeroDivisionError("division by zero")
+        except ZeroDivisionError:
+            info = sys.exc_info()
+        record = logging.LogRecord("", logging.ERROR, __file__, 1, "went wrong", None, info)
+        sent = SocketHandler("localhost", 1).makePickle(record)[4:]
+        logger.handle(record)
+        logger.handle(logging.makeLogRecord(pickle.loads(sent)))  # noqa: S301 - made above
+
+        assert ["eliot:stdlib", "eliot:traceback", "eliot:stdlib"] == [
+            message["message_type"] for message in messages
+        ]
+        assert "exc_text" not in messages[0]
+        assert "ZeroDivisionError: division by zero" in messages[2]["exc_text"]
+
     def test_exception(self, logger: logging.Logger, messages: Messages) -> None:
         """The traceback follows, in the same action."""
         with start_action(action_type="outer"):
@@ -130,6 +147,42 @@ class TestEliotHandler:
         logger.info("logged")
 
         assert ["logged"] == [message["message"] for message in messages]
+
+    @pytest.mark.skipif(
+        sys.version_info < (3, 12), reason="filters replace no records on this interpreter"
+    )
+    def test_filter_that_replaces_the_record(
+        self, logger: logging.Logger, messages: Messages
+    ) -> None:
+        """A filter of the handler may return another record, which is logged instead."""
+
+        def replace(record: logging.LogRecord) -> Any:
+            return logging.makeLogRecord({**vars(record), "msg": "hidden"})
+
+        logger.handlers[0].addFilter(replace)
+        logger.info("secret")
+
+        assert ["hidden"] == [message["message"] for message in messages]
+
+    def test_holds_no_lock(self, logger: logging.Logger) -> None:
+        """A thread need not wait for what destinations do with the record of another one."""
+        busy, other_is_done = threading.Event(), threading.Event()
+        waited: List[bool] = []
+
+        def wait(message: Dict[str, Any]) -> None:
+            if message["message"] == "first":
+                busy.set()
+                waited.append(other_is_done.wait(5))
+
+        add_destinations(wait)
+        thread = threading.Thread(target=logger.info, args=("first",))
+        thread.start()
+        busy.wait()
+        logger.info("second")
+        other_is_done.set()
+        thread.join()
+
+        assert [True] == waited
 
 
 class TestTaskFilter:
@@ -426,6 +479,25 @@ class TestHandlerDestination:
         assert ["hello", "writing", "written"] == [
             message.get("message", "hello") for message in messages
         ]
+
+    def test_background_writer_that_logs(self, logger: logging.Logger) -> None:
+        """Nor does what is logged in the thread that writes."""
+        written: List[Any] = []
+
+        def chatty(message: Dict[str, Any]) -> None:
+            if len(written) < 10:  # enough to see it
+                written.append(message.get("message", "hello"))
+                logger.info("writing")
+
+        writer = BackgroundWriter(chatty)
+        add_destinations(writer)
+        log_message("hello")
+        logger.info("told")
+        for _ in range(12):
+            writer.flush()
+        writer.stop()
+
+        assert ["hello", "told"] == written
 
 
 class TestCaptureUncaught:
