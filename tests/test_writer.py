@@ -908,18 +908,25 @@ class TestChildren:
 
     def test_forked(self, gate: Gate) -> None:
         """A forked child has an empty queue, and starts a thread of its own."""
-        writer = blocked(gate, gate, when_full="drop-newest")
+        child = Gate()
+        gates = [gate]  # the parent's thread, which no child has, stays where it is
+
+        def destination(given: dict[str, Any]) -> None:
+            gates[-1](given)
+
+        writer = blocked(destination, gate, when_full="drop-newest")
         writer(message("second"))
         writer._drop(message("dropped"))
         writer._renew()
 
         assert (0, 0, 0) == (writer.waiting, writer.waiting_bytes, writer.dropped)
 
-        gate.open.set()
+        gates.append(child)
+        child.open.set()
         writer(message("child"))
         writer.flush()
 
-        assert "child" in gate.types()
+        assert ["child"] == child.types()
 
     def test_of_multiprocessing(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
         """A child of multiprocessing has a finalizer, which writes what waits."""
