@@ -109,6 +109,12 @@ class Action(Place):
         self._parent: Union[Place, ReferenceType[Place], None] = None
         self._started_at = None
         self._unfinished = True
+        if self.has_own_log:
+            del self._unvisited
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.has_own_log = cls.log is not Action.log
 
     def __repr__(self) -> str:
         where = f"{self.task_uuid}@{self.task_level.to_string()}"
