@@ -64,14 +64,15 @@ class ErrorExtraction:
             The fields, in a dictionary of the caller's own, and what went wrong, if anything.
         """
         registry = self.registry
-        for cls in type(exception).__mro__:
-            if cls in registry:
-                extractor = registry[cls]
-                try:
+        try:
+            for cls in type(exception).__mro__:
+                if cls in registry:
+                    extractor = registry[cls]
                     return _checked(extractor, within(extractor, exception)), None
-                # Whatever an extractor raises: the exception that it describes matters more.
-                except BaseException as failure:
-                    return {}, failure
+        # Whatever an extractor raises, or the class, which may have no hash: the exception that is
+        # described matters more.
+        except BaseException as failure:
+            return {}, failure
         return {}, None
 
 
