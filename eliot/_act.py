@@ -336,8 +336,7 @@ class Action(Place):
                     fields = {**self.__dict__.get("_always", {}), **mine}
             if switches.on:
                 self._tell_more(fields, exception)
-            # Here, for a built-in function, too, takes room.
-            fields[TIMESTAMP_FIELD] = ended_at = time.time()
+            ended_at = time.time()  # here, for a built-in function takes room, too
         except CRAMPED:
             try:
                 LATER.append((self._finish_again, (exception,)))
@@ -345,7 +344,6 @@ class Action(Place):
                 self._unfinished = True
                 raise
             return
-        self._ended_at = ended_at
         parent: Any = self._parent
         if parent is not None:
             try:
@@ -359,6 +357,7 @@ class Action(Place):
             serializer = serializers.success if exception is None else serializers.failure
         fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS if exception is None else FAILED_STATUS
         fields[ACTION_TYPE_FIELD] = self._action_type
+        fields[TIMESTAMP_FIELD] = self._ended_at = ended_at
         fields[TASK_UUID_FIELD] = self._task_uuid
         logger = self._logger
         try:

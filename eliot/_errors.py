@@ -68,12 +68,16 @@ class ErrorExtraction:
             for cls in type(exception).__mro__:
                 if cls in registry:
                     extractor = registry[cls]
-                    return _checked(extractor, within(extractor, exception)), None
-        # Whatever an extractor raises, or the class, which may have no hash: the exception that is
-        # described matters more.
+                    break
+            else:
+                return {}, None
+        except Exception as failure:  # the class has no hash
+            return {}, failure
+        try:
+            return _checked(extractor, within(extractor, exception)), None
+        # Whatever an extractor raises: the exception that it describes matters more.
         except BaseException as failure:
             return {}, failure
-        return {}, None
 
 
 def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:

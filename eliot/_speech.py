@@ -27,7 +27,8 @@ __all__ = ["deliver", "log_message", "logger_or_default", "say", "say_as_told", 
 
 
 def type_text(given: Any) -> str:
-    return given if isinstance(given, str) else safeunicode(given)
+    # Not isinstance(), which asks the object, too.
+    return given if issubclass(type(given), str) else safeunicode(given)
 
 
 def logger_or_default(logger: Optional[LoggerLike]) -> LoggerLike:

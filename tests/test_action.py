@@ -310,6 +310,19 @@ class TestAction:
 
         assert [str(given_type)] * 3 == [type_ for _, type_, _ in outline(log)]
 
+    def test_type_without_class(self, log: Messages) -> None:
+        """Neither does one that does not say of what class it is."""
+
+        def fail(_: object) -> object:
+            raise RuntimeError
+
+        proxy = type("Proxy", (), {"__class__": property(fail), "__str__": lambda _: "proxy"})
+        given: Any = proxy()
+        with start_action(action_type=given):
+            log_message(given)
+
+        assert ["proxy"] * 3 == [type_ for _, type_, _ in outline(log)]
+
     def test_type_without_text(self, log: Messages) -> None:
         """Not even a type that cannot say what it is makes the program fail."""
 
