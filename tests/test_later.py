@@ -267,6 +267,19 @@ class TestLogging:
 
         assert ["started", "failed"] == [m["action_status"] for m in messages]
 
+    def test_end_that_cannot_be_delivered(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """An end that has its place already keeps it."""
+        action = start_action(action_type="a")
+        fan_out = Logger._destinations
+        monkeypatch.setattr(fan_out, "deliver", fail_once(cramped, fan_out.deliver))
+        action.finish()
+        assert 1 == len(messages)
+        do_now()
+
+        assert [[1], [2]] == [m["task_level"] for m in messages]
+
     def test_end_without_room_to_wait(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
     ) -> None:
