@@ -109,6 +109,12 @@ class Action(Place):
         self._parent: Union[Place, ReferenceType[Place], None] = None
         self._started_at = None
         self._unfinished = True
+        if self.has_own_log:
+            del self._unvisited
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.has_own_log = cls.log is not Action.log
 
     def __repr__(self) -> str:
         where = f"{self.task_uuid}@{self.task_level.to_string()}"
@@ -330,8 +336,13 @@ class Action(Place):
                     fields = {**self.__dict__.get("_always", {}), **mine}
             if switches.on:
                 self._tell_more(fields, exception)
+            ended_at = time.time()  # here, for a built-in function takes room, too
         except CRAMPED:
-            LATER.append((self._finish_again, (exception,)))
+            try:
+                LATER.append((self._finish_again, (exception,)))
+            except CRAMPED:  # the caller may have room for that
+                self._unfinished = True
+                raise
             return
         parent: Any = self._parent
         if parent is not None:
@@ -346,7 +357,7 @@ class Action(Place):
             serializer = serializers.success if exception is None else serializers.failure
         fields[ACTION_STATUS_FIELD] = SUCCEEDED_STATUS if exception is None else FAILED_STATUS
         fields[ACTION_TYPE_FIELD] = self._action_type
-        fields[TIMESTAMP_FIELD] = self._ended_at = time.time()
+        fields[TIMESTAMP_FIELD] = self._ended_at = ended_at
         fields[TASK_UUID_FIELD] = self._task_uuid
         logger = self._logger
         try:

@@ -148,6 +148,13 @@ def begin(  # noqa: C901, PLR0912, PLR0915 - all in one place, for calls would c
             pass
     if parent is not None and type(parent) is not Action:
         action: Action = parent.child(logger, action_type, serializers)  # type: ignore[attr-defined] # only actions are ever made current
+        if type(action)._start is not Action._start:
+            try:
+                action._start(fields)
+            except CRAMPED:  # it starts as any other does
+                pass
+            else:
+                return action
         level = action.stamp()[1]
     else:
         # What Action() and child() do, from the parts that are at hand here, in half the time, and

@@ -87,7 +87,13 @@ class Place(_Stay):
         logger: Takes the messages that are logged here.
         task_uuid: Which task.
         level: Where in it; the numbers of a task level.
+
+    Attributes:
+        has_own_log: Whether its class logs messages in a way of its own. Such a place is always
+            entered by a visit, which is unclear, so that all others need not look at this.
     """
+
+    has_own_log = False
 
     # With a __dict__: programs have always been free to keep things of their own on an action.
     __slots__ = (

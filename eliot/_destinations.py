@@ -140,14 +140,17 @@ class Destinations:
             }
             # A copy, for destinations may come and go meanwhile.
             self._way = tuple(_called(each) for each in members)
-            #: Delivers a message, to which global fields may be added; see `send`.
-            self.deliver: _Deliver = self._deliver if self._any_added else self._deliver_early
+            deliver: _Deliver = self._deliver if self._any_added else self._deliver_early
             if self._any_added and not members:
-                self.deliver = _only_count(self._sent)
+                deliver = _only_count(self._sent)
             elif self._any_added and len(members) == 1 and not self._globalFields:
                 compile_for = getattr(members[0], "_deliverer", None)
                 if compile_for is not None:
-                    self.deliver = compile_for(self._sent, self._failed) or self.deliver
+                    deliver = compile_for(self._sent, self._failed) or deliver
+            self._shortest = deliver
+            #: Delivers a message, to which global fields may be added; see `send`, which a subclass
+            #: may do in a way of its own.
+            self.deliver = deliver if type(self).send is Destinations.send else self.send
 
     def send(self, message: Message, logger: LoggerLike | None = None) -> None:
         """
@@ -158,7 +161,7 @@ class Destinations:
             logger: Gets the reports of failures; if none is named, the logger of the current
                 action, or else the destinations of the process.
         """
-        self.deliver(message, logger)
+        self._shortest(message, logger)
 
     def _deliver_early(self, message: Message, logger: LoggerLike | None) -> None:
         """Deliver while nobody has come yet."""

@@ -64,15 +64,20 @@ class ErrorExtraction:
             The fields, in a dictionary of the caller's own, and what went wrong, if anything.
         """
         registry = self.registry
-        for cls in type(exception).__mro__:
-            if cls in registry:
-                extractor = registry[cls]
-                try:
-                    return _checked(extractor, within(extractor, exception)), None
-                # Whatever an extractor raises: the exception that it describes matters more.
-                except BaseException as failure:
-                    return {}, failure
-        return {}, None
+        try:
+            for cls in type(exception).__mro__:
+                if cls in registry:
+                    extractor = registry[cls]
+                    break
+            else:
+                return {}, None
+        except Exception as failure:  # the class has no hash
+            return {}, failure
+        try:
+            return _checked(extractor, within(extractor, exception)), None
+        # Whatever an extractor raises: the exception that it describes matters more.
+        except BaseException as failure:
+            return {}, failure
 
 
 def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:

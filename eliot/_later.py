@@ -9,7 +9,7 @@ from typing import Any, Callable, Deque, Tuple
 
 from eliot._fork import in_child
 
-__all__ = ["CRAMPED", "LATER", "do_now", "is_cramped", "need_room"]
+__all__ = ["CRAMPED", "LATER", "do_now", "is_cramped", "is_short", "need_room"]
 
 #: What says that there is no room for another call.
 CRAMPED = (RecursionError, MemoryError)
@@ -20,17 +20,36 @@ LATER: Deque[Tuple[Callable[..., object], Tuple[Any, ...]]] = deque()
 #: Fewer frames left than this is near the recursion limit.
 ROOM = 50
 
+#: Where there are so many bytes, there is memory for any message.
+PLENTY = 2**26
+
 _busy = False
 
 
-def is_cramped() -> bool:
-    """Tell whether the recursion limit is near."""
+def is_cramped(room: int = ROOM) -> bool:
+    """
+    Tell whether the recursion limit is near.
+
+    Args:
+        room: So many frames are wanted.
+    """
     depth = 0
     frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
         depth += 1
-    return depth + ROOM > sys.getrecursionlimit()
+    return depth + room > sys.getrecursionlimit()
+
+
+def is_short(error: BaseException) -> bool:
+    """Tell whether it is for want of room that something failed; else it would fail for ever."""
+    if isinstance(error, RecursionError):
+        return is_cramped(sys.getrecursionlimit() // 2)
+    try:
+        bytearray(PLENTY)
+    except MemoryError:
+        return True
+    return False
 
 
 def need_room(calls: int = 3) -> None:
@@ -60,9 +79,15 @@ def do_now() -> bool:
                 break
             try:
                 f(*args)
-            except CRAMPED:
-                LATER.appendleft((f, args))
-                break
+            except CRAMPED as error:
+                try:
+                    waits = is_short(error)
+                except CRAMPED:
+                    waits = True
+                if waits:
+                    LATER.appendleft((f, args))
+                    break
+                # It is a logger that always does so: nothing may wait for that.
             except Exception:  # noqa: S110 - a logger that raises, of somebody who has gone on
                 pass
     finally:

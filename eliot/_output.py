@@ -6,9 +6,10 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional, Type, Union
 
-from eliot._context import current
+from eliot._context import Standpoint, current
 from eliot._destinations import BufferingDestination, Destinations
 from eliot._fields import DESTINATION_FAILURE_TYPE as DESTINATION_FAILURE
+from eliot._later import CRAMPED, LATER
 from eliot._loggers import Logger
 from eliot._memory import MemoryLogger
 from eliot._reports import TRACEBACK_SERIALIZER, placed, serialized, traceback_report
@@ -57,10 +58,14 @@ def log_here(
     if logger is None:
         place = current()
         logger = _DEFAULT_LOGGER if place is None else place._logger
-    if serializer is TRACEBACK_SERIALIZER and type(logger) is Logger:
-        logger._destinations.deliver(placed(serialized(message)), logger)
-    else:
-        logger.write(placed(message), serializer)
+    placed(message)
+    try:
+        if serializer is TRACEBACK_SERIALIZER and type(logger) is Logger:
+            logger._destinations.deliver(serialized({**message}), logger)
+        else:
+            logger.write(message, serializer)
+    except CRAMPED:
+        LATER.append((logger.write, (message, serializer)))
 
 
 def log_traceback(
@@ -108,7 +113,12 @@ def write_traceback(
     if isinstance(exc_info, BaseException):
         exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
     exception_class, exception, tb = sys.exc_info() if exc_info is None else exc_info
-    log_traceback(exception, exception_class, tb, logger=logger)
+    try:
+        log_traceback(exception, exception_class, tb, None, logger)
+    except CRAMPED:
+        LATER.append(
+            (Standpoint().run, (log_traceback, exception, exception_class, tb, None, logger))
+        )
 
 
 def to_file(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from contextlib import suppress
+from functools import update_wrapper
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -84,6 +85,9 @@ def preserve_context(f: Callable[_P, _T]) -> Callable[_P, _T]:
         with remote_task():
             return work(*args, **kwargs)
 
-    is_coroutine_function = iscoroutinefunction(f) or iscoroutinefunction(type(f).__call__)
-    chosen: Any = coroutine_function if is_coroutine_function else function
-    return wraps(f)(chosen)
+    chosen: Any = function
+    with suppress(Exception):  # a proxy that has nothing behind it yet tells nothing, either
+        if iscoroutinefunction(f) or iscoroutinefunction(type(f).__call__):
+            chosen = coroutine_function
+        update_wrapper(chosen, f)
+    return chosen  # type: ignore[no-any-return] # it takes and returns what the function does

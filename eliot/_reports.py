@@ -95,6 +95,8 @@ def serialized_traceback_report(failure: BaseException) -> Message:
 def serialized(report: Message) -> Message:
     """Do to a traceback's message what `TRACEBACK_SERIALIZER` does, in a third of its time."""
     report[REASON_FIELD] = safeunicode(report[REASON_FIELD])
+    if not isinstance(report[TRACEBACK_FIELD], str):
+        report[TRACEBACK_FIELD] = safeunicode(report[TRACEBACK_FIELD])
     report[EXCEPTION_FIELD] = class_name(report[EXCEPTION_FIELD])
     return report
 

@@ -346,12 +346,16 @@ def action_serializers(
     )
 
 
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else safeunicode(value)
+
+
 def traceback_serializer(message_type: str) -> MessageSerializer:
     """Make the serializer of tracebacks, which come with the live exception and its class."""
     return MessageSerializer(
         [
             Field(REASON_FIELD, safeunicode, "The exception's value."),
-            TRACEBACK,
+            Field(TRACEBACK_FIELD, _text, "The exception's traceback."),
             Field(EXCEPTION_FIELD, class_name, "The exception's class."),
             Field.for_value(MESSAGE_TYPE_FIELD, message_type),
         ],

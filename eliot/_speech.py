@@ -27,7 +27,8 @@ __all__ = ["deliver", "log_message", "logger_or_default", "say", "say_as_told", 
 
 
 def type_text(given: Any) -> str:
-    return given if isinstance(given, str) else safeunicode(given)
+    # Not isinstance(), which asks the object, too.
+    return given if issubclass(type(given), str) else safeunicode(given)
 
 
 def logger_or_default(logger: Optional[LoggerLike]) -> LoggerLike:
@@ -113,7 +114,9 @@ def say_as_told(place: Optional[Place], message_type: str, fields: Message) -> N
         say(place, message_type, fields)
 
 
-def log_message(message_type: str, **fields: Any) -> None:
+def log_message(  # noqa: C901 - all in one place, for calls would cost more
+    message_type: str, **fields: Any
+) -> None:
     """
     Log a message in the current action, or in a task of its own if there is none.
 
@@ -133,6 +136,9 @@ def log_message(message_type: str, **fields: Any) -> None:
     place: Any = innermost()
     if place is not None and place.unclear:
         place = current()
+        if place is not None and place.has_own_log:
+            place.log(message_type, **fields)
+            return
     # These are no parameters, for the name of each field would be compared with their names.
     routed = LOGGER_KEY in fields or SERIALIZER_KEY in fields
     if routed or place is None or type(message_type) is not str:

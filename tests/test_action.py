@@ -22,6 +22,7 @@ from eliot import (
     Action,
     Logger,
     MemoryLogger,
+    MessageType,
     add_destinations,
     current_action,
     log_call,
@@ -72,6 +73,17 @@ class Subclass(Action):
     """A program's own kind of action."""
 
     __slots__ = ()
+
+
+class Talkative(Action):
+    """One that adds fields to what it logs."""
+
+    def _start(self, fields: Dict[str, Any]) -> None:
+        super()._start({**fields, "begun": True})
+
+    def log(self, message_type: str, **fields: Any) -> None:
+        """Log a message with one more field."""
+        super().log(message_type, said=True, **fields)
 
 
 class Recorder:
@@ -298,6 +310,19 @@ class TestAction:
 
         assert [str(given_type)] * 3 == [type_ for _, type_, _ in outline(log)]
 
+    def test_type_without_class(self, log: Messages) -> None:
+        """Neither does one that does not say of what class it is."""
+
+        def fail(_: object) -> object:
+            raise RuntimeError
+
+        proxy = type("Proxy", (), {"__class__": property(fail), "__str__": lambda _: "proxy"})
+        given: Any = proxy()
+        with start_action(action_type=given):
+            log_message(given)
+
+        assert ["proxy"] * 3 == [type_ for _, type_, _ in outline(log)]
+
     def test_type_without_text(self, log: Messages) -> None:
         """Not even a type that cannot say what it is makes the program fail."""
 
@@ -430,6 +455,52 @@ class TestLogMessage:
         log_message("m")
 
         assert [12.5] * 4 == [message["timestamp"] for message in log[1:]]
+
+
+class TestOwnWays:
+    """A subclass of `Action` may start, and log messages, in a way of its own."""
+
+    def test_messages(self, log: Messages) -> None:
+        """Messages in such an action are logged in its way, at whatever depth."""
+        action = Talkative(None, "u", TaskLevel([]), "a")
+        with action, action:
+            log_message("m", x=1)
+            MessageType("t", []).log()
+            with action.context():
+                log_message("n")
+
+        assert [
+            {"message_type": "m", "x": 1, "said": True, "task_level": [1]},
+            {"message_type": "t", "said": True, "task_level": [2]},
+            {"message_type": "n", "said": True, "task_level": [3]},
+            {"action_type": "a", "action_status": "succeeded", "task_level": [4]},
+        ] == [tidy(message) for message in log]
+        assert current_action() is None
+
+    def test_children(self, log: Messages) -> None:
+        """Its children start, and log, in that way, too."""
+        with Talkative(None, "u", TaskLevel([]), "a"), start_action("b", x=1) as child:
+            log_message("m")
+            assert child is current_action()
+
+        started = {"action_type": "b", "action_status": "started", "x": 1, "begun": True}
+        assert [
+            {**started, "task_level": [1, 1]},
+            {"message_type": "m", "said": True, "task_level": [1, 2]},
+        ] == [tidy(message) for message in log[:2]]
+
+    def test_start_without_room(self, log: Messages, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A child that has no room for its own way starts as any other does."""
+
+        def cramped(self: Action, fields: Dict[str, Any]) -> None:
+            raise RecursionError
+
+        monkeypatch.setattr(Talkative, "_start", cramped)
+        with Talkative(None, "u", TaskLevel([]), "a"), start_action("b"):
+            log_message("m")
+
+        assert [[1, 1], [1, 2], [1, 3], [2]] == [message["task_level"] for message in log]
+        assert "begun" not in log[0]
 
 
 class TestFinish:

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from eliot._action import start_action
+from eliot._action import log_message, start_action
 from eliot._destinations import PROCESS, BufferingDestination, Destinations
 from eliot._files import FileDestination
 from eliot._loggers import Logger
@@ -126,6 +126,24 @@ class TestSend:
 
         with pytest.raises(interrupt):
             destinations.send({"hello": 123})
+
+    def test_own_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A subclass may deliver in a way of its own, whether there are destinations or not."""
+
+        class Stamping(Destinations):
+            def send(self, message: Dict[str, Any], logger: Any = None) -> None:
+                super().send({**message, "stamped": True}, logger)
+
+        log: Messages = []
+        destinations = Stamping()
+        monkeypatch.setattr(Logger, "_destinations", destinations)
+        with start_action("early"):
+            pass
+        destinations.add(log.append)
+        with start_action("late"):
+            log_message("m")
+
+        assert [True] * 5 == [message.get("stamped") for message in log]
 
 
 class TestReports:

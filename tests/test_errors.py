@@ -83,6 +83,19 @@ class TestWhichExtractor:
         assert {Error: code} == extraction.registry
         assert ({"code": 7}, None) == extraction.fields_for(Error(7))
 
+    def test_class_without_hash(self, extraction: ErrorExtraction) -> None:
+        """A class that cannot be looked for has no extra fields; why, is the failure."""
+
+        class Meta(type):
+            __hash__ = None  # type: ignore[assignment] # as with an `__eq__` of its own
+
+        class Unhashable(Exception, metaclass=Meta):
+            pass
+
+        fields, failure = extraction.fields_for(Unhashable())
+
+        assert ({}, TypeError) == (fields, type(failure))
+
 
 class TestFailure:
     """An extractor that fails does no harm: its failure is handed back."""

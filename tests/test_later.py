@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any, Callable, Dict, Generator, List
 from uuid import RFC_4122, UUID
 
 import pytest
 
 from eliot import _destinations as destinations_room
+from eliot import _output as output_room
 from eliot._action import log_message, say, start_action
 from eliot._context import Place
 from eliot._errors import fields_for
 from eliot._ids import new_task_uuid
-from eliot._later import LATER, do_now, is_cramped
+from eliot._later import LATER, do_now, is_cramped, is_short
 from eliot._loggers import Logger
+from eliot._output import write_traceback
 from eliot._speech import say_as_told
 from eliot._switches import add, configure, prepare
 
@@ -40,6 +43,12 @@ def messages() -> Messages:
     return collected
 
 
+@pytest.fixture
+def _no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that there is no room, whenever something fails for that."""
+    monkeypatch.setattr("eliot._later.is_short", lambda _: True)
+
+
 class TestDoNow:
     """Calling what waits."""
 
@@ -52,6 +61,7 @@ class TestDoNow:
         assert [0, 1, 2] == called
 
     @pytest.mark.parametrize("cramped", CRAMPED_CALLS)
+    @pytest.mark.usefixtures("_no_room")
     def test_goes_on_waiting(self, cramped: Any) -> None:
         """What still has no room stays where it is, and the others behind it."""
         called: List[str] = []
@@ -69,6 +79,31 @@ class TestDoNow:
         do_now()
 
         assert ["first", "second"] == called
+
+    @pytest.mark.parametrize("cramped", CRAMPED_CALLS)
+    def test_no_room_to_find_out(self, monkeypatch: pytest.MonkeyPatch, cramped: Any) -> None:
+        """What may have no room, as nobody has room to find out, stays where it is, too."""
+        monkeypatch.setattr("eliot._later.is_short", fail_once(cramped, is_short))
+        called: List[int] = []
+        LATER.append((fail_once(cramped, called.append), (1,)))
+        do_now()
+        do_now()
+
+        assert [1] == called
+
+    @pytest.mark.parametrize("cramped", CRAMPED_CALLS)
+    def test_fails_for_ever(self, messages: Messages, cramped: Any) -> None:
+        """A logger that fails in the same way, although there is room, holds up nobody."""
+
+        class Endless:
+            def write(self, fields: Dict[str, Any], serializer: Any = None) -> None:
+                raise cramped
+
+        log_message("lost", __eliot_logger__=Endless())
+        log_message("next")
+        log_message("after")
+
+        assert ["next", "after"] == [m["message_type"] for m in messages]
 
     def test_is_not_done_inside_of_itself(self) -> None:
         """What is called may come here again; then it finds nothing to do."""
@@ -90,6 +125,30 @@ class TestDoNow:
         do_now()
 
         assert ["second"] == called
+
+
+class TestIsShort:
+    """Whether there is no room, or a logger fails for ever."""
+
+    def test_frames(self) -> None:
+        """There is room if half of the frames are left."""
+        seen: List[bool] = []
+
+        def dive(calls: int) -> None:
+            seen.append(is_short(RecursionError()))
+            if calls:
+                dive(calls - 1)
+
+        dive(sys.getrecursionlimit() * 2 // 3)
+
+        assert (False, True) == (seen[0], seen[-1])
+
+    def test_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """There is memory if one can have plenty of it."""
+        assert not is_short(MemoryError())
+        monkeypatch.setattr("eliot._later.PLENTY", sys.maxsize - 100)
+
+        assert is_short(MemoryError())
 
 
 class TestIsCramped:
@@ -195,6 +254,67 @@ class TestLogging:
         assert [[1], [2], [1]] == [m["task_level"] for m in messages]
         assert "why" == messages[1]["reason"]
 
+    def test_end_without_room_for_the_time(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """The same if there is no room to call a built-in function."""
+        action = start_action(action_type="a")
+        with monkeypatch.context() as patch:
+            patch.setattr("eliot._act.time.time", fail_once(cramped, time.time))
+            action.finish(ValueError("why"))
+        assert "started" == action.status
+        do_now()
+
+        assert ["started", "failed"] == [m["action_status"] for m in messages]
+
+    def test_end_that_cannot_be_delivered(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """An end that has its place already keeps it."""
+        action = start_action(action_type="a")
+        fan_out = Logger._destinations
+        monkeypatch.setattr(fan_out, "deliver", fail_once(cramped, fan_out.deliver))
+        action.finish()
+        assert 1 == len(messages)
+        do_now()
+
+        assert [[1], [2]] == [m["task_level"] for m in messages]
+
+    def test_end_without_room_to_wait(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
+    ) -> None:
+        """If it cannot even be noted, the end of the block notes it."""
+
+        class Full:
+            append = staticmethod(fail_once(cramped, LATER.append))
+
+        with monkeypatch.context() as patch, start_action(action_type="a"):
+            patch.setattr("eliot._act.LATER", Full)
+            patch.setattr("eliot._act.time.time", fail_once(cramped, time.time))
+        log_message("next")
+
+        assert [[1], [2], [1]] == [m["task_level"] for m in messages]
+
+    @pytest.mark.parametrize("name", ["log_traceback", "placed", "serialized"])
+    def test_traceback(
+        self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any, name: str
+    ) -> None:
+        """A traceback is logged later where it was to be logged."""
+        original = getattr(output_room, name)
+        with start_action(action_type="a"):
+            with monkeypatch.context() as patch:
+                patch.setattr(output_room, name, fail_once(cramped, original))
+                write_traceback(exc_info=ValueError("why"))
+            assert 1 == len(messages)
+            with start_action(action_type="b"):
+                pass
+
+        [told] = [m for m in messages if m.get("message_type") == "eliot:traceback"]
+        assert ("why", "builtins.ValueError") == (told["reason"], told["exception"])
+        assert 1 == len(told["task_level"])
+        levels = [m["task_level"][0] for m in messages]
+        assert [1, 2, 3, 4] == sorted({*levels})
+
     def test_end_comes_last(
         self, messages: Messages, monkeypatch: pytest.MonkeyPatch, cramped: Any
     ) -> None:
@@ -206,6 +326,7 @@ class TestLogging:
         assert ["a", "b", "a"] == [m.get("message_type", "a") for m in messages]
         assert [[1], [2], [3]] == [m["task_level"] for m in messages]
 
+    @pytest.mark.usefixtures("_no_room")
     def test_end_waits(self, messages: Messages, cramped: Any) -> None:
         """As long as such a message has no room, the end has none."""
         action = start_action(action_type="a")

@@ -168,6 +168,25 @@ class TestPreserveContext:
         assert TooManyCalls is vars(action_room)["TooManyCalls"]
         assert (Exception,) == TooManyCalls.__bases__
 
+    def test_proxy_without_anything_behind(self, log: Messages) -> None:
+        """What cannot be asked for its name yet, as the proxies of web frameworks, is called."""
+
+        class Proxy:
+            behind: List[Any] = []  # noqa: RUF012 - there is one proxy
+
+            def __getattr__(self, name: str) -> Any:
+                raise RuntimeError(name)
+
+            def __call__(self) -> Any:
+                return self.behind[0]()
+
+        with start_action(action_type="outer"):
+            preserved = preserve_context(Proxy())
+        Proxy.behind.append(lambda: work(1))
+
+        assert ((1,), {}) == preserved()
+        assert ([2, 2], "work", None) == outline(log)[3]
+
 
 class TestCoroutineFunctions:
     """`async def` functions."""

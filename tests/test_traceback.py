@@ -271,6 +271,15 @@ class TestOldNames:
             for message in logger.messages
         ]
 
+    def test_not_formatted(self, log: Messages) -> None:
+        """Anything may stand for the formatted traceback; its text is logged."""
+        logger, error = MemoryLogger(), Error("boom")
+        for each in (logger, None):
+            _writeTracebackMessage(each, Error, error, 5)  # type: ignore[arg-type] # as said
+        logger.validate()
+
+        assert ["5", "5"] == [logger.messages[0]["traceback"], log[0]["traceback"]]
+
 
 def test_as_logging_says_it(log: Messages) -> None:
     """The exception that is being handled may also be asked for by `True`."""
