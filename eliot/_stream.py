@@ -193,6 +193,7 @@ class Stream:
                 if slots is None:
                     del level[top + 1 :]
                 task = self._plainly(message)
+                level, top = nowhere[1], 0  # it may have moved on where these were
             else:
                 task = recent[uuid] = Task(source, None, uuid)
                 source = None

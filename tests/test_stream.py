@@ -184,6 +184,19 @@ def test_unusable_uuid() -> None:
     assert one_by_one([start([1])]) == task
 
 
+def test_unusable_message_between() -> None:
+    """A message that is none does not move the one that follows it."""
+    bad: List[Any] = []
+    odd = {**message([2]), "task_uuid": ["v"]}
+    inner = start([2, 1], action_type="between")
+    log = [start([1]), inner, odd, inner]
+    (task,) = Parser.parse_stream(log, lambda what, error: bad.append(what))
+
+    assert [odd] == bad
+    assert one_by_one(log) == task
+    assert [] == task.replaced()
+
+
 def test_many_kinds() -> None:
     """What is remembered of kinds has an end."""
     KINDS.clear()
