@@ -31,6 +31,7 @@ from eliot._findings import (
     Walkable,
 )
 from eliot._safe import safeunicode
+from eliot._stream import hold_back
 
 __all__ = ["failures"]
 
@@ -62,7 +63,8 @@ def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
     while it was running.
 
     Args:
-        tasks: The tasks, as from `read`. Each is looked at once, and not kept.
+        tasks: The tasks, as from `read`. Each is looked at once, when messages that come late have
+            joined it, and not kept.
         before: How many messages and actions before each example are told.
 
     Returns:
@@ -86,7 +88,7 @@ def failures(tasks: Iterable[Walkable], before: int = 5) -> Failures:
     .. versionadded:: 2.0
     """
     failed, caught, unfinished = _Groups(), _Groups(), _Groups()
-    for task in tasks:
+    for task in hold_back(tasks):
         story = Story(task.walk())
         views = _Views(before)
         for origin in story.origins():

@@ -182,7 +182,7 @@ class _Part:
 
     def _open(self) -> IO[bytes]:
         if self.path is None:
-            return decompressed(getattr(self.given, "buffer", self.given))
+            return decompressed(_binary(self.given))
         self._file = open(self.path, "rb", _BUFFER)  # noqa: SIM115 - lines() closes it
         return decompressed(self._file)
 
@@ -265,10 +265,24 @@ def is_compressed(path: str) -> bool:
         return False
 
 
+def _binary(file: Any) -> Any:
+    """Return the binary file of a text file, from the line on that is next in that."""
+    if isinstance(file, io.TextIOWrapper):
+        try:
+            if file.seekable():
+                file.seek(file.tell())  # what it has read ahead comes again
+        except OSError:  # somebody iterates over its lines
+            return file
+    return getattr(file, "buffer", file)
+
+
 def decompressed(file: IO[Any]) -> IO[bytes]:
     """Return a file to read what is in an archive, or the file itself if it is none."""
     peek = getattr(file, "peek", None)
-    begin = b"" if peek is None else peek(4)[:4]
+    if isinstance(file, io.BytesIO):
+        begin = bytes(file.getbuffer()[file.tell() :][:4])
+    else:
+        begin = b"" if peek is None else peek(4)[:4]
     if begin.startswith(_GZIP):
         from gzip import GzipFile
 

@@ -171,10 +171,12 @@ class Decoder:
         if block.translate(_BLUR).rfind(_MANY_DIGITS) >= 0:  # from its end: in half the time
             return None
         try:
-            # If every second value is a seam, every line is one value, and no two are merged.
-            values = self._loads(b"[%b0]" % block.replace(b"\n", _SEWN))
+            # If every second value is a seam, and no seam is within one, every line is one value.
+            sewn = block.replace(b"\n", _SEWN)
+            lines = (len(sewn) - len(block)) // (len(_SEWN) - 1)
+            values = self._loads(b"[%b0]" % sewn)
             messages: list[Message] = values[:-1:2]
-            if values[1::2].count(_SEAM) != len(messages):
+            if not values[1::2].count(_SEAM) == len(messages) == lines:
                 return None
             deque(map(_identity, messages), maxlen=0)  # have they all?
         except (ValueError, RecursionError, KeyError, TypeError):

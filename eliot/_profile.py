@@ -10,6 +10,7 @@ from eliot._entries import Entry
 from eliot._fields import FAILED_STATUS, STARTED_STATUS
 from eliot._findings import ActionProfile, Change, PathStep, Profile, SlowTask, Walkable
 from eliot._safe import saferepr, safeunicode
+from eliot._stream import hold_back
 
 __all__ = ["changes", "profile"]
 
@@ -36,7 +37,8 @@ def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 
     action's own.
 
     Args:
-        tasks: The tasks, as from `read`. Each is looked at once; those that are slowest are kept.
+        tasks: The tasks, as from `read`. Each is looked at once, when messages that come late have
+            joined it; those that are slowest are kept.
         by: The name of a field: count the actions of one type apart by its values. That of the
             start message counts, else that of the end message.
         slowest: Of how many of the slowest tasks the critical path is told.
@@ -65,7 +67,7 @@ def profile(tasks: Iterable[Walkable], by: Optional[str] = None, slowest: int = 
     collected: Dict[Any, _Actions] = {}
     longest: List[Tuple[float, int, Entry]] = []
     number = 0
-    for task in tasks:
+    for task in hold_back(tasks):
         top = next(task.walk(), None)
         if top is None or top.kind != "action":
             continue

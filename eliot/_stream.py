@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import (
     Any,
     Callable,
@@ -12,6 +13,7 @@ from typing import (
     List,
     Mapping,
     Tuple,
+    TypeVar,
     Union,
     cast,
 )
@@ -30,7 +32,9 @@ from eliot._task import Source, Task
 from eliot._tree import ENDED, UNKNOWN, Tree, is_boundary
 from eliot._typing import Message
 
-__all__ = ["ENDS", "KINDS", "ROOM", "TASK_ROOM", "Stream", "uuid_of"]
+__all__ = ["ENDS", "KINDS", "ROOM", "TASK_ROOM", "Stream", "hold_back", "uuid_of"]
+
+_T = TypeVar("_T")
 
 # Completed tasks are remembered for late messages, recent and older ones apart. When the recent
 # ones have filled their room, they become the older ones, and those are forgotten. A task takes as
@@ -193,6 +197,7 @@ class Stream:
                 if slots is None:
                     del level[top + 1 :]
                 task = self._plainly(message)
+                level, top = nowhere[1], 0  # it may have moved on where these were
             else:
                 task = recent[uuid] = Task(source, None, uuid)
                 source = None
@@ -295,6 +300,28 @@ class Stream:
         grown = [self._grown.pop(uuid) for uuid in self._older if uuid in self._grown]
         self._recent, self._older, self._room = {}, self._recent, ROOM
         return grown
+
+
+def hold_back(tasks: Iterable[_T]) -> Iterator[_T]:
+    """
+    Give tasks of a stream so late that late messages have joined them, and none comes twice.
+
+    At that time the stream has forgotten them: it may have begun with a task to fill the room for
+    recent ones, and filled it once more since.
+    """
+    # Each with the room that was taken in all: before it, or when it was no recent one any more.
+    recent: deque[tuple[_T, int]] = deque()
+    older: deque[tuple[_T, int]] = deque()
+    taken = 0
+    for task in tasks:
+        recent.append((task, taken))
+        taken += TASK_ROOM + (task._size() if isinstance(task, Task) else 0)
+        while recent and taken - recent[0][1] > ROOM:
+            older.append((recent.popleft()[0], taken))
+        while older and taken - older[0][1] > ROOM:
+            yield older.popleft()[0]
+    for task, _ in (*older, *recent):
+        yield task
 
 
 def _follow(fields: Message, arrived: Told, level: list[int], types: list[Any]) -> bool:

@@ -19,6 +19,10 @@ _SPANS = 60
 _SHORTEST = 2.0**-10
 
 
+#: Why messages are bad that cannot be put into their task: what is said of each has no end.
+_NO_PLACE = "no place in its task"
+
+
 class Rate:
     """
     Count the messages in spans of time of one length, which grows with the time of the log.
@@ -146,7 +150,8 @@ class Summary:
     def add_problem(self, problem: Problem) -> None:
         """Count what could not be read."""
         if problem.line is not None:
-            self._bad[problem.reason] = self._bad.get(problem.reason, 0) + 1
+            reason = _NO_PLACE if isinstance(problem.content, dict) else problem.reason
+            self._bad[reason] = self._bad.get(reason, 0) + 1
 
     def data(self) -> Dict[str, Any]:
         """Return all counts as plain data."""

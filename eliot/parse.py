@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -279,21 +278,6 @@ def tasks_of(log: MessageStream, on_problem: Callable[[Problem], object]) -> Ite
     return Parser.parse_stream(
         log.messages(), lambda message, error: on_problem(log.problem(message, error))
     )
-
-
-def hold_back(tasks: Iterable[Task]) -> Iterator[Task]:
-    """Give tasks of a stream so late that late messages have joined them, and none comes twice."""
-    held: deque[tuple[Task, int]] = deque()
-    behind = 0  # the room that those after the first one take, as the stream counts it
-    for task in tasks:
-        room = task._size() + TASK_ROOM
-        behind += room if held else 0
-        held.append((task, room))
-        while behind > 2 * ROOM:
-            yield held.popleft()[0]
-            behind -= held[0][1]
-    for task, _ in held:
-        yield task
 
 
 def _number(item: tuple[int, Task]) -> int:

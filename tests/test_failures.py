@@ -464,6 +464,16 @@ class TestCancellation:
 class TestGroups:
     """Equal failures."""
 
+    def test_late_message(self) -> None:
+        """The failure of a task that gets a message after its end is counted once."""
+        told = Told()
+        told.start("a")
+        told.fail("a", 2)
+        told.say("late", 3)
+        [group] = told.find().failed
+
+        assert 1 == group.number
+
     def test_counted(self) -> None:
         """Failures with the same exception on the same way are counted, with their times."""
         log: Log = []

@@ -10,7 +10,7 @@ import sys
 import zlib
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
 from hypothesis import given
@@ -131,6 +131,23 @@ class TestSources:
             assert ([1, 1, 2, 3], []) == seen
             assert (False, False) == (binary.closed, text.closed)
 
+    @pytest.mark.parametrize("skip", ["readline", "__next__"])
+    def test_are_text_files_of_which_lines_were_read(self, skip: str, tmp_path: Path) -> None:
+        """Of a text file all lines are read that nobody has read yet."""
+        path = written(tmp_path, "a.log", b"# header\n", line(1), line(2))
+        with open(path, encoding="utf-8") as file:
+            getattr(file, skip)()
+
+            assert ([1, 2], []) == contents(file)
+
+    def test_are_text_files_that_cannot_go_back(self) -> None:
+        """A pipe is read as bytes, be it opened as text."""
+        read_end, write_end = os.pipe()
+        with open(write_end, "wb") as file:
+            file.write(gzip.compress(line(1)))
+        with open(read_end, encoding="utf-8") as text:
+            assert ([1], []) == contents(text)
+
     def test_are_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A dash is standard input, be it given twice."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line(1) + b"oops\n")))
@@ -179,6 +196,14 @@ class TestCompressed:
         path = written(tmp_path, "a.log.zst", zstd(line(1)), zstd(line(2)))
 
         assert ([1, 2], []) == contents(path)
+
+    @pytest.mark.parametrize("compress", [gzip.compress, zstd])
+    def test_memory_is_read(self, compress: Callable[[bytes], bytes]) -> None:
+        """What is in memory may be compressed, too, behind something else even."""
+        file = io.BytesIO(b"oops" + compress(line(1)))
+        file.seek(4)
+
+        assert ([1], []) == contents(file)
 
     def test_streams_are_read(self) -> None:
         """What comes through a pipe may be compressed, too."""

@@ -168,6 +168,17 @@ class TestFiles:
 
         assert expected == [(together.number, item) for item in together.items(io.BytesIO(log))]
 
+    def test_torn_in_a_list(self) -> None:
+        """A message with a line feed in a list is two bad lines; nothing is put between them."""
+        torn = [GOOD[:-1] + b',"a":[1', b"2]}"]
+        log = b"\n".join([*torn, GOOD, b""])
+
+        assert [
+            BadLine(1, torn[0], "not JSON"),
+            BadLine(2, torn[1], "not JSON"),
+            MESSAGE,
+        ] == list(read_lines(io.BytesIO(log)))
+
     def test_cut_line_that_grows(self, tmp_path: Path) -> None:
         """What was written meanwhile is read, after a line that seemed to be cut, too."""
         path = tmp_path / "log"

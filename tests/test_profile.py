@@ -91,6 +91,13 @@ class TestNumbers:
         )
         assert pytest.approx((3.85, 3.97)) == (found.p95, found.p99)
 
+    def test_late_message(self) -> None:
+        """A task that gets a message after its end is measured once."""
+        late = {"task_uuid": "u", "task_level": [3], "timestamp": 4, "message_type": "late"}
+        found = measure([*action("a", 0, 3), late])
+
+        assert (1, 1) == (found.tasks, of(found, "a").number)
+
     def test_failed(self) -> None:
         """Failed actions are counted, and their durations, too."""
         log = action("a", 0, 1) + action("a", 0, 3, uuid="v", status="failed")

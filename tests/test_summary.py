@@ -142,6 +142,15 @@ class TestSummary:
 
         assert {"not JSON": 2, "without timestamp": 1} == summary.data()["bad_lines"]
 
+    def test_counts_messages_without_place_together(self) -> None:
+        """What is wrong with messages that have no place differs from one to the other."""
+        summary = Summary()
+        for number in range(3):
+            message = {"task_uuid": "u", "task_level": [-number], "timestamp": 1}
+            summary.add_problem(Problem("a", number, f"no level: [{-number}]", message))
+
+        assert {"no place in its task": 3} == summary.data()["bad_lines"]
+
 
 class TestRate:
     """`Rate`."""

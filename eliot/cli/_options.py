@@ -28,10 +28,11 @@ from eliot._levels import LEVELS
 from eliot._look import Look
 from eliot._safe import printable
 from eliot._select import Selection, condition, duration, moment
+from eliot._stream import hold_back
 from eliot.cli._output import Output
 from eliot.cli._progress import Progress
 from eliot.json import encode
-from eliot.parse import Task, hold_back, tasks_of
+from eliot.parse import Task, tasks_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -73,8 +73,7 @@ def timeline(session: Session, output: Optional[str], form: str, opens: bool) ->
     if output != _STDOUT and any(_is_same(part.path, path) for part in session.log.parts):
         msg = f"{printable(path)} is the log itself"
         raise click.UsageError(msg)
-    # All of it first: messages that come late join their tasks.
-    tasks = [Lanes(task.top()) for task in list(session.tasks())]
+    tasks = [Lanes(task.top()) for task in session.tasks(settled=True)]
     if not tasks:
         session.output.note("eliot: there is no such task; nothing was written\n")
         return
@@ -83,11 +82,12 @@ def timeline(session: Session, output: Optional[str], form: str, opens: bool) ->
         sys.stdout.buffer.write(document)
         return
     path.write_bytes(document)
-    count = sum(1 for lanes in tasks for _ in lanes.actions())
+    shown = [_longest(tasks)] if form == _SVG else tasks
+    count = sum(1 for lanes in shown for _ in lanes.actions())
     if session.json:
-        session.write_json({"output": str(path), "tasks": len(tasks), "actions": count})
+        session.write_json({"output": str(path), "tasks": len(shown), "actions": count})
     else:
-        what = f"{count_text(len(tasks), 'task')}, {count_text(count, 'action')}"
+        what = f"{count_text(len(shown), 'task')}, {count_text(count, 'action')}"
         session.write(f"{printable(path)}: {what}\n")
     if opens:
         webbrowser.open(path.resolve().as_uri())
@@ -112,15 +112,15 @@ def _document(form: str, tasks: List[Lanes], title: str) -> str:
     if form == _SPEEDSCOPE:
         return json_text(speedscope(tasks, title))
     if form == _SVG:
-        return svg(max(tasks, key=_length), max(lanes.end for lanes in tasks))
+        return svg(_longest(tasks), max(lanes.end for lanes in tasks))
     data = PageData()
     for lanes in tasks:
         data.add(lanes)
     return page(data, title)
 
 
-def _length(lanes: Lanes) -> int:
-    return lanes.end - lanes.start
+def _longest(tasks: List[Lanes]) -> Lanes:
+    return max(tasks, key=lambda lanes: lanes.end - lanes.start)
 
 
 def page(data: PageData, title: str) -> str:

@@ -67,7 +67,6 @@ class TestOutput:
             (["--format", "html"], "app.timeline.html"),
             (["--format", "perfetto"], "app.perfetto.json"),
             (["--format", "speedscope"], "app.speedscope.json"),
-            (["--format", "svg"], "app.timeline.svg"),
             (["-o", "x"], "x"),
         ],
     )
@@ -78,6 +77,13 @@ class TestOutput:
         assert (0, f"{name}: 2 tasks, 2 actions\n") == (result.exit_code, result.stdout)
         assert ["app.log", name] == sorted(os.listdir())
         assert Path(name).stat().st_size > 0
+
+    def test_picture(self) -> None:
+        """A picture has one task."""
+        result = run("app.log", "--format", "svg")
+
+        assert "app.timeline.svg: 1 task, 1 action\n" == result.stdout
+        assert ["app.log", "app.timeline.svg"] == sorted(os.listdir())
 
     def test_names(self) -> None:
         """It is in the current folder, without the endings of the log; several logs have none."""
@@ -175,12 +181,15 @@ class TestContent:
 
         assert ["cook b-2", "cook a-1"] == titles
 
-    def test_late_messages(self) -> None:
-        """A message that was logged late is in its task, not in another one."""
+    @pytest.mark.parametrize("options", [[], ["--task", "a"]])
+    def test_late_messages(self, options: List[str]) -> None:
+        """A message that was logged late is in its task, and that is there once."""
         late = {"task_uuid": "a-1", "task_level": [1, 1], "timestamp": 4, "message_type": "late"}
         write("late.log", [*LOG, late])
 
-        assert "2 tasks" in run("late.log").stdout
+        tasks = 1 if options else 2
+
+        assert f"{tasks} task" in run("late.log", *options).stdout
 
     def test_damaged(self) -> None:
         """What is no message is reported with its place, and all the rest is shown."""
