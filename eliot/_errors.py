@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, Type, TypeVar
 
 from eliot._depth import within
@@ -81,7 +82,7 @@ class ErrorExtraction:
 
 
 def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:
-    if not isinstance(extracted, dict) or not all(isinstance(key, str) for key in extracted):
+    if not isinstance(extracted, Mapping) or not all(isinstance(key, str) for key in extracted):
         msg = (
             f"the exception extractor {saferepr(extractor)} returned {saferepr(extracted)}; "
             "expected a dictionary with text keys"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import ChainMap, UserDict
 from typing import Any, Dict, Type
 
 import pytest
+from pyrsistent import pmap
 
 import eliot
 from eliot._errors import (
@@ -112,6 +114,13 @@ class TestFailure:
         extraction.register_exception_extractor(Error, fail)
 
         assert ({}, failure) == extraction.fields_for(Error())
+
+    @pytest.mark.parametrize("kind", [UserDict, ChainMap, pmap])
+    def test_returns_another_mapping(self, extraction: ErrorExtraction, kind: Any) -> None:
+        """Any mapping will do, as in published Eliot."""
+        extraction.register_exception_extractor(Error, lambda _: kind({"code": 7}))
+
+        assert ({"code": 7}, None) == extraction.fields_for(Error())
 
     @pytest.mark.parametrize("result", [None, 7, "text", [("code", 7)], {1: 2}, {"a": 1, b"b": 2}])
     def test_returns_no_fields(self, extraction: ErrorExtraction, result: Any) -> None:
