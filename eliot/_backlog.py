@@ -179,8 +179,9 @@ class Backlog:
             fits = self._fits(size)
             if self._when_full == "wait" and get_ident() != self._worker and not in_event_loop():
                 while not fits:
-                    self.rouse()
-                    self._progress.wait()
+                    self._attend()  # what fills it may have come a moment ago, in this very thread
+                    if not self._fits(size):
+                        self._progress.wait()
                     fits = self._fits(size)
             elif self._when_full == "drop-oldest":
                 while len(self._queue) and not fits:
@@ -371,7 +372,10 @@ class Backlog:
 
     def _wait_until(self, condition: Callable[[], bool], timeout: Optional[float]) -> bool:
         """Wait, with the lock, which is released meanwhile, however often it is held."""
-        self.rouse()
+        if self.waiting:
+            self._attend()  # the call that has logged it may be interrupted before it did so
+        else:
+            self.rouse()
         if get_ident() == self._worker:  # it would wait for itself
             return condition()
         return self._progress.wait_for(

@@ -766,6 +766,33 @@ class TestFailures:
         assert ["1", "2"] == gate.types()
         assert 2 == len(gate.threads)
 
+    def test_interrupted_start(self, monkeypatch: pytest.MonkeyPatch, file: GatedFile) -> None:
+        """After Ctrl-C while the thread is started, the next one who needs it starts it."""
+        file.open.set()
+        monkeypatch.setattr(writer_room, "_RUNNING", set())
+        monkeypatch.setattr(writer_room, "_ENDED", Event())
+
+        def interrupt(_: object) -> None:
+            raise KeyboardInterrupt
+
+        writers = [BackgroundWriter(FileDestination(file), max_messages=1) for _ in range(3)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Thread, "start", interrupt)
+            for number, writer in enumerate(writers):
+                with pytest.raises(KeyboardInterrupt):
+                    writer(message(number))
+        helper = Thread(target=writers[0], args=[message("next")], daemon=True)
+        helper.start()
+        helper.join(30)
+
+        assert not helper.is_alive()
+        assert writers[0].flush(30)
+        assert writers[1].flush(30)
+
+        writer_room._end_all()
+
+        assert ["0", "1", "2", "next"] == sorted(file.types())
+
     def test_files(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A file that fails counts what it loses; nobody is stopped by it, and the log tells."""
         others: list[Any] = []
