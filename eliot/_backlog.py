@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import TIMEOUT_MAX, Condition, Lock, RLock, get_ident
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
-from eliot._depth import within
+from eliot._depth import at_depth, within
 from eliot._destinations import PROCESS
 from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD
 from eliot._files import FileDestination
@@ -306,7 +306,7 @@ class Backlog:
         except BaseException as failure:
             self.failed += (self._lost_by_file() - lost) or batch.messages
             with suppress(Exception):  # there is no memory, for example
-                self._failed(_last_message(batch), failure)
+                at_depth(batch.depth, self._failed, _last_message(batch), failure)
             # The thread has no caller who waits for an exception, and has to go on.
             if not isinstance(failure, Exception) and get_ident() != self._worker:
                 raise
@@ -315,7 +315,8 @@ class Backlog:
 
     def _write(self, batch: Batch) -> None:
         if self._file is None:
-            within(self._destination, batch.content)
+            # As deep as the one who logged it: a destination that logs would feed itself for ever.
+            at_depth(batch.depth, within, self._destination, batch.content)
         else:
             self._file._append(batch.content)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 from threading import RLock
-from typing import Any, Deque, Optional, TextIO
+from typing import Any, Deque, Optional, TextIO, Tuple
 
+from eliot._depth import at_depth, depth
 from eliot._destinations import PROCESS
 from eliot._events import Events
 from eliot._fork import renew_in_child
@@ -41,7 +42,7 @@ class Console:
         self._known: Any = None
         self._look = Look()
         self._events = Events(self._look)
-        self._waiting: Deque[Message] = deque()
+        self._waiting: Deque[Tuple[int, Message]] = deque()
         self._busy = False
         self._lock = RLock()
         renew_in_child(self)
@@ -59,13 +60,15 @@ class Console:
             Exception: What the stream raises, such as `BrokenPipeError`.
         """
         with self._lock:
-            self._waiting.append(message)
+            # What logs itself when it is shown is stopped, as if it were shown right away.
+            self._waiting.append((depth(), message))
             if self._busy:  # a signal handler or finalizer, in the midst of what follows
                 return
             self._busy = True
             try:
                 while self._waiting:
-                    self._show(self._waiting.popleft())
+                    level, waiting = self._waiting.popleft()
+                    at_depth(level, self._show, waiting)
             finally:
                 self._busy = False
 

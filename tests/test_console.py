@@ -238,6 +238,26 @@ class TestThreads:
         assert 4 * 52 == len(lines)
         assert {"▶", "├", "└"} == {line[0] for line in lines}
 
+    def test_values_that_log_themselves(self) -> None:
+        """What logs itself whenever it is shown is stopped."""
+
+        class Logs:
+            shown = 0
+
+            def __repr__(self) -> str:
+                self.shown += 1
+                if self.shown < 100:
+                    log_message("inner", x=self)
+                return "me"
+
+        stream = io.StringIO()
+        with console(stream):
+            log_message("outer", x=Logs())
+        lines = shown(stream)
+
+        assert '· outer  x="me"' == lines[0]
+        assert len(lines) < 10
+
     def test_reentrant(self) -> None:
         """What is logged while a line is being written comes in a line of its own."""
 

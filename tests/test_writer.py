@@ -766,6 +766,23 @@ class TestFailures:
         assert ["1", "2"] == gate.types()
         assert 2 == len(gate.threads)
 
+    def test_destinations_that_log(self) -> None:
+        """A destination that logs does not feed itself for ever."""
+        taken: list[str] = []
+
+        def destination(message: dict[str, Any]) -> None:
+            taken.append(message["message_type"])
+            if len(taken) < 100:
+                log_message("again")
+
+        with BackgroundWriter(destination) as writer:
+            add_destinations(writer)
+            log_message("hello")
+            while writer.waiting:
+                writer.flush()
+
+        assert ["hello", *["again"] * 4] == taken
+
     def test_interrupted_start(self, monkeypatch: pytest.MonkeyPatch, file: GatedFile) -> None:
         """After Ctrl-C while the thread is started, the next one who needs it starts it."""
         file.open.set()

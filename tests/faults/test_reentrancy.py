@@ -11,6 +11,7 @@ import pytest
 
 from eliot import (
     Field,
+    MemoryLogger,
     MessageType,
     add_destinations,
     configure,
@@ -424,3 +425,56 @@ def test_recursion_limit(  # noqa: C901 - most of it is one logging call after t
     assert len(expected) > 60
     assert [task for task in tasks if not task.is_complete()] == []
     assert not LATER
+
+
+class Chatty:
+    """Logs itself whenever it is asked what it is."""
+
+    def __init__(self, log: Callable[[Any], object]) -> None:
+        self.log = log
+        self.asked = 0
+
+    def __repr__(self) -> str:
+        self.asked += 1
+        if self.asked < 300:
+            self.log(self)
+        return "chatty"
+
+
+class ChattyError(Exception):
+    """Does the same when it is asked for its text."""
+
+    def __init__(self, log: Callable[[Any], object]) -> None:
+        self.log = log
+        self.asked = 0
+
+    def __str__(self) -> str:
+        self.asked += 1
+        if self.asked < 300:
+            self.log(self)
+        return "chatty"
+
+
+def broken(_: object) -> None:
+    """Fail: a destination, or a serializer."""
+    raise ValueError
+
+
+def test_reports_about_what_logs_itself() -> None:
+    """What logs itself in the text of a report about itself is stopped."""
+    typed = MessageType("typed", [Field("it", broken)])
+    memory = MemoryLogger(json_default=broken)
+    about: List[Any] = [
+        Chatty(lambda it: typed.log(it=it)),
+        Chatty(lambda it: memory.write({"it": it})),
+        ChattyError(lambda it: write_traceback(exc_info=it)),
+        Chatty(lambda it: log_message("untyped", it=it)),
+    ]
+    taken: List[Message] = []
+    add_destinations(taken.append)
+    for it in about[:-1]:
+        it.log(it)
+    add_destinations(broken)
+    about[-1].log(about[-1])
+
+    assert [True] * len(about) == [0 < it.asked < 300 for it in about]
