@@ -766,6 +766,22 @@ class TestFailures:
         assert ["1", "2"] == gate.types()
         assert 2 == len(gate.threads)
 
+    def test_full_without_thread(self, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+        """If the queue is full and no thread can be started, the caller writes what waits."""
+        gate.open.set()
+        errors = [KeyboardInterrupt(), *[RuntimeError("can't start new thread")] * 2]
+
+        def fail(_: object) -> None:
+            raise errors.pop(0)
+
+        monkeypatch.setattr(Thread, "start", fail)
+        writer = BackgroundWriter(gate, max_messages=1)
+        with pytest.raises(KeyboardInterrupt):
+            writer(message(1))
+        writer(message(2))
+
+        assert ["1", "2"] == gate.types()
+
     def test_destinations_that_log(self) -> None:
         """A destination that logs does not feed itself for ever."""
         taken: list[str] = []
