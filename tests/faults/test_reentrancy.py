@@ -446,7 +446,8 @@ class SelfLogging:
 class SelfLoggingError(SelfLogging, Exception):
     """Does the same when it is asked for its text."""
 
-    __str__ = SelfLogging.__repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 def broken(_: object) -> None:
