@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from threading import TIMEOUT_MAX, Condition, Lock, RLock, get_ident
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
-from eliot._depth import within
+from eliot._depth import at_depth, within
 from eliot._destinations import PROCESS
 from eliot._fields import DESTINATION_FAILURE_TYPE, MESSAGE_TYPE_FIELD
 from eliot._files import FileDestination
@@ -183,8 +183,9 @@ class Backlog:
             fits = self._fits(size)
             if self._when_full == "wait" and get_ident() != self._worker and not in_event_loop():
                 while not fits:
-                    self.rouse()
-                    self._progress.wait()
+                    self._attend()  # what fills it may have come a moment ago, in this very thread
+                    if not self._fits(size):
+                        self._progress.wait()
                     fits = self._fits(size)
             elif self._when_full == "drop-oldest":
                 while len(self._queue) and not fits:
@@ -311,7 +312,7 @@ class Backlog:
         except BaseException as failure:
             self.failed += (self._lost_by_file() - lost) or batch.messages
             with suppress(Exception):  # there is no memory, for example
-                self._failed(_last_message(batch), failure)
+                at_depth(batch.depth, self._failed, _last_message(batch), failure)
             # The thread has no caller who waits for an exception, and has to go on.
             if not isinstance(failure, Exception) and get_ident() != self._worker:
                 raise
@@ -320,7 +321,8 @@ class Backlog:
 
     def _write(self, batch: Batch) -> None:
         if self._file is None:
-            within(self._destination, batch.content)
+            # As deep as the one who logged it: a destination that logs would feed itself for ever.
+            at_depth(batch.depth, within, self._destination, batch.content)
         else:
             self._file._append(batch.content)
 
@@ -377,7 +379,10 @@ class Backlog:
 
     def _wait_until(self, condition: Callable[[], bool], timeout: Optional[float]) -> bool:
         """Wait, with the lock, which is released meanwhile, however often it is held."""
-        self.rouse()
+        if self.waiting:
+            self._attend()  # the call that has logged it may be interrupted before it did so
+        else:
+            self.rouse()
         if get_ident() == self._worker:  # it would wait for itself
             return condition()
         return self._progress.wait_for(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from collections import deque
 from threading import RLock
-from typing import Any, Deque, Optional, TextIO
+from typing import Any, Deque, Optional, TextIO, Tuple
 
-from eliot._depth import TooDeepError
+from eliot._depth import at_depth, depth
 from eliot._destinations import PROCESS
 from eliot._events import Events
 from eliot._fork import renew_in_child
 from eliot._look import Look, look_of, width_of
 from eliot._safe import saferepr
-from eliot._sink import MAX_CATCH_UP, MAX_WAITING
 from eliot._typing import Message
 
 __all__ = ["Console", "to_console"]
@@ -43,7 +42,7 @@ class Console:
         self._known: Any = None
         self._look = Look()
         self._events = Events(self._look)
-        self._waiting: Deque[Message] = deque()
+        self._waiting: Deque[Tuple[int, Message]] = deque()
         self._busy = False
         self._lock = RLock()
         renew_in_child(self)
@@ -61,19 +60,15 @@ class Console:
             Exception: What the stream raises, such as `BrokenPipeError`.
         """
         with self._lock:
-            # A signal handler, a finalizer or the stream itself, in the midst of what follows.
-            if self._busy and len(self._waiting) >= MAX_WAITING:
-                msg = f"{saferepr(self._stream)} logs whenever it is written"
-                raise TooDeepError(msg)
-            self._waiting.append(message)
-            if self._busy:
+            # What logs itself when it is shown is stopped, as if it were shown right away.
+            self._waiting.append((depth(), message))
+            if self._busy:  # a signal handler or finalizer, in the midst of what follows
                 return
             self._busy = True
             try:
-                for _ in range(MAX_CATCH_UP):
-                    if not self._waiting:
-                        break
-                    self._show(self._waiting.popleft())
+                while self._waiting:
+                    level, waiting = self._waiting.popleft()
+                    at_depth(level, self._show, waiting)
             finally:
                 self._busy = False
 

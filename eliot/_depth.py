@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import local
 from typing import Any, Callable, TypeVar
 
-__all__ = ["MAX_DEPTH", "TooDeepError", "within"]
+__all__ = ["MAX_DEPTH", "TooDeepError", "at_depth", "depth", "within"]
 
 _T = TypeVar("_T")
 
@@ -23,6 +23,31 @@ class _Depth(local):
 
 
 _here = _Depth()
+
+
+def depth() -> int:
+    """Tell how many such calls are going on here."""
+    return _here.depth
+
+
+def at_depth(depth: int, f: Callable[..., _T], *args: Any) -> _T:
+    """
+    Do later, maybe in another thread, what somebody has left to be done, as deep as he was.
+
+    Args:
+        depth: What `depth` returned there.
+        f: Does it.
+        args: Its arguments.
+
+    >>> at_depth(3, depth)
+    3
+    """
+    outer = _here.depth
+    _here.depth = depth
+    try:
+        return f(*args)
+    finally:
+        _here.depth = outer
 
 
 def within(f: Callable[..., _T], *args: Any) -> _T:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Type, Union
 
 from eliot._fields import REASON_FIELD
 from eliot._reports import TRACEBACK_SERIALIZER
-from eliot._safe import saferepr, safeunicode
+from eliot._safe import saferepr, safeunicode, text_within
 from eliot._schema import ValidationError
 from eliot._typing import JSONDefault, Message, Serializer
 from eliot.json import check_encodable, default_function, json_default
@@ -173,7 +173,8 @@ class MemoryLogger:
         try:
             _check_json(message, self._json_default)
         except Exception as error:
-            msg = f"Message {saferepr(dictionary)} doesn't encode to JSON: {safeunicode(error)}"
+            shown = text_within(saferepr, dictionary)
+            msg = f"Message {shown} doesn't encode to JSON: {safeunicode(error)}"
             raise TypeError(msg) from error
         return message
 

@@ -9,6 +9,7 @@ from operator import length_hint
 from threading import RLock
 from typing import Any, Deque, Iterator, NamedTuple, Union
 
+from eliot._depth import depth
 from eliot._typing import Message
 
 __all__ = ["Batch", "Lines", "Measured", "Messages", "batch_of"]
@@ -22,6 +23,8 @@ class Batch(NamedTuple):
     #: How many messages it has, and how many bytes.
     messages: int
     size: int
+    #: How deep inside of logging they were logged, if they are to be counted; see `_depth`.
+    depth: int = 0
 
     def newest_first(self) -> Iterator[Any]:
         """Give the messages, the last one first."""
@@ -109,13 +112,14 @@ class Lines:
 
 
 class Measured:
-    """A message and the size of its line."""
+    """A message, the size of its line, and how deep inside of logging it was logged."""
 
-    __slots__ = ("message", "size")
+    __slots__ = ("depth", "message", "size")
 
     def __init__(self, message: Message, size: int) -> None:
         self.message = message
         self.size = size
+        self.depth = depth()
 
     def __len__(self) -> int:
         return self.size
@@ -179,4 +183,6 @@ class Messages:
 
 def batch_of(entry: Union[bytes, Measured]) -> Batch:
     """Return a batch of one message."""
-    return Batch(entry.message if isinstance(entry, Measured) else entry, 1, len(entry))
+    if isinstance(entry, Measured):
+        return Batch(entry.message, 1, entry.size, entry.depth)
+    return Batch(entry, 1, len(entry))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable
+
 from eliot._degraded import note
+from eliot._depth import within
 from eliot._fields import FAILED_CONVERSION, NO_TEXT, TOO_LARGE
 
-__all__ = ["UNKNOWN", "class_name", "printable", "safe_dictionary", "saferepr", "safeunicode"]
+__all__ = [
+    "UNKNOWN",
+    "class_name",
+    "printable",
+    "safe_dictionary",
+    "saferepr",
+    "safeunicode",
+    "text_within",
+]
 
 #: What stands in for an object that cannot say what it is.
 UNKNOWN = "eliot: unknown, str() raised exception"
@@ -104,3 +115,23 @@ def safe_dictionary(dictionary: object) -> str:
         return _bounded(str({saferepr(key): saferepr(value) for key, value in dictionary.items()}))
     except Exception:  # another thread has changed it meanwhile
         return saferepr(dictionary)
+
+
+def text_within(text_of: Callable[[Any], str], o: object) -> str:
+    """
+    Ask for a text inside of logging: what is asked may log, and lead to the same question again.
+
+    Args:
+        text_of: `safeunicode`, `saferepr`, or another one that raises nothing.
+        o: What it is asked for.
+
+    Returns:
+        The text, or a fixed one if five such questions are open already.
+
+    >>> text_within(saferepr, "a")
+    "'a'"
+    """
+    try:
+        return within(text_of, o)
+    except Exception:
+        return UNKNOWN

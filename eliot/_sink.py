@@ -132,8 +132,10 @@ class Sink:
             try:
                 self._put(lines)
             finally:
-                self._count_losing()
-                self._busy = False
+                try:
+                    self._count_losing()
+                finally:  # also if a signal handler raises KeyboardInterrupt
+                    self._busy = False
                 self._catch_up()
 
     def _catch_up(self) -> None:
@@ -216,20 +218,24 @@ class Sink:
             self._losing.append((lines[self._end(lines, done) :], error))
             if not self._busy:
                 self._busy = True
-                self._count_losing()
-                self._busy = False
+                try:
+                    self._count_losing()
+                finally:
+                    self._busy = False
                 self._catch_up()
 
     def _count_losing(self) -> None:
         """Count what is lost, one after the other, whatever a signal handler logs meanwhile."""
         while self._losing:
             lines, error = self._losing.popleft()
-            if self.outage is None:
-                reason = f"{class_name(type(error))}: {safeunicode(error)}"
-                self.outage = Outage(reason)
-                _FAILING.add(self)
-                _say(f"cannot write to {self.name}, messages are lost: {reason}")
+            if self.outage is not None:
+                self._count(self.outage, lines)
+                continue
+            reason = f"{class_name(type(error))}: {safeunicode(error)}"
+            self.outage = Outage(reason)
+            _FAILING.add(self)
             self._count(self.outage, lines)
+            _say(f"cannot write to {self.name}, messages are lost: {reason}")
 
     def _attempt(self, lines: bytes, done: int) -> Tuple[int, Optional[BaseException]]:
         """Write the rest of lines; return how many bytes are written, and what went wrong."""

@@ -125,16 +125,17 @@ class BackgroundWriter(Backlog):
         if self._closed or _ENDED.is_set():
             return False
         thread = Thread(target=self.work, args=(self._is_over,), name="eliot-writer", daemon=True)
+        _RUNNING.add(self)  # whatever interrupts this, what waits is written at the end
         try:
             # In no action: Python without a GIL has a thread inherit the context where it starts.
             Context().run(thread.start)
         except (RuntimeError, MemoryError):  # there are too many
+            _RUNNING.discard(self)
             return False
         # Not before: a signal handler may come in between, and wait for a thread that is no more
         # than announced.
         self._thread = thread
         self._ended = False
-        _RUNNING.add(self)
         _end_with_multiprocessing()
         return True
 
@@ -192,7 +193,7 @@ class BackgroundWriter(Backlog):
         self.stop()
 
 
-#: The writers that have a thread.
+#: The writers that have a thread, or are about to.
 _RUNNING: Set[BackgroundWriter] = set()
 
 #: Set at the end of the process, when threads may be stopped at any time. To ask whether the

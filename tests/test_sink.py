@@ -54,6 +54,14 @@ class Flaky:
         return written
 
 
+class Interrupted(io.StringIO):
+    """Somebody presses Ctrl-C whenever something is written."""
+
+    def write(self, _: str) -> int:
+        """Interrupt."""
+        raise KeyboardInterrupt
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Name a log."""
@@ -210,6 +218,28 @@ class TestOutage:
         sink.append(line(2))
 
         assert [("eliot:lost", 1, {"m": 1}), 2] == summary(read(path))
+
+    def test_interrupted_reports(
+        self, flaky: Flaky, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ctrl-C while stderr is told of an outage is passed on, and does not end the log."""
+        sink = self.sink(flaky)
+        flaky.room = 0
+        monkeypatch.setattr(sys, "stderr", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            sink.append(line(1))
+        monkeypatch.undo()
+        flaky.room = None
+        sink.append(line(2))
+        flaky.room = 0
+        monkeypatch.setattr(sys, "stderr", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            sink.fail(line(3), 0, OSError(errno.ENOSPC, "No space left on device"))
+        flaky.room = None
+        sink.append(line(4))
+
+        lost = ("eliot:lost", 1, {"m": 1})
+        assert [lost, 2, lost, 4] == summary(read(path))
 
     def test_reports_are_not_counted(self, flaky: Flaky, path: Path) -> None:
         """If only reports of failures were lost, there is nothing to tell."""

@@ -766,6 +766,66 @@ class TestFailures:
         assert ["1", "2"] == gate.types()
         assert 2 == len(gate.threads)
 
+    def test_full_without_thread(self, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+        """If the queue is full and no thread can be started, the caller writes what waits."""
+        gate.open.set()
+        errors = [KeyboardInterrupt(), *[RuntimeError("can't start new thread")] * 2]
+
+        def fail(_: object) -> None:
+            raise errors.pop(0)
+
+        monkeypatch.setattr(Thread, "start", fail)
+        writer = BackgroundWriter(gate, max_messages=1)
+        with pytest.raises(KeyboardInterrupt):
+            writer(message(1))
+        writer(message(2))
+
+        assert ["1", "2"] == gate.types()
+
+    def test_destinations_that_log(self) -> None:
+        """A destination that logs does not feed itself for ever."""
+        taken: list[str] = []
+
+        def destination(message: dict[str, Any]) -> None:
+            taken.append(message["message_type"])
+            if len(taken) < 100:
+                log_message("again")
+
+        with BackgroundWriter(destination) as writer:
+            add_destinations(writer)
+            log_message("hello")
+            while writer.waiting:
+                writer.flush()
+
+        assert ["hello", *["again"] * 4] == taken
+
+    def test_interrupted_start(self, monkeypatch: pytest.MonkeyPatch, file: GatedFile) -> None:
+        """After Ctrl-C while the thread is started, the next one who needs it starts it."""
+        file.open.set()
+        monkeypatch.setattr(writer_room, "_RUNNING", set())
+        monkeypatch.setattr(writer_room, "_ENDED", Event())
+
+        def interrupt(_: object) -> None:
+            raise KeyboardInterrupt
+
+        writers = [BackgroundWriter(FileDestination(file), max_messages=1) for _ in range(3)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Thread, "start", interrupt)
+            for number, writer in enumerate(writers):
+                with pytest.raises(KeyboardInterrupt):
+                    writer(message(number))
+        helper = Thread(target=writers[0], args=[message("next")], daemon=True)
+        helper.start()
+        helper.join(30)
+
+        assert not helper.is_alive()
+        assert writers[0].flush(30)
+        assert writers[1].flush(30)
+
+        writer_room._end_all()
+
+        assert ["0", "1", "2", "next"] == sorted(file.types())
+
     def test_files(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A file that fails counts what it loses; nobody is stopped by it, and the log tells."""
         others: list[Any] = []

@@ -11,6 +11,7 @@ import pytest
 
 from eliot import (
     Field,
+    MemoryLogger,
     MessageType,
     add_destinations,
     configure,
@@ -424,3 +425,51 @@ def test_recursion_limit(  # noqa: C901 - most of it is one logging call after t
     assert len(expected) > 60
     assert [task for task in tasks if not task.is_complete()] == []
     assert not LATER
+
+
+class SelfLogging:
+    """Logs itself whenever it is asked what it is."""
+
+    def __init__(self, log: Callable[[Any], object]) -> None:
+        self.log = log
+        self.depth = self.deepest = 0
+
+    def __repr__(self) -> str:
+        self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
+        if self.depth < 20:
+            self.log(self)
+        self.depth -= 1
+        return "me"
+
+
+class SelfLoggingError(SelfLogging, Exception):
+    """Does the same when it is asked for its text."""
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+def broken(_: object) -> None:
+    """Fail: a destination, or a serializer."""
+    raise ValueError
+
+
+def test_reports_about_what_logs_itself() -> None:
+    """What logs itself in the text of a report about itself is stopped."""
+    typed = MessageType("typed", [Field("it", broken)])
+    memory = MemoryLogger(json_default=broken)
+    about: List[Any] = [
+        SelfLogging(lambda it: typed.log(it=it)),
+        SelfLogging(lambda it: memory.write({"it": it})),
+        SelfLoggingError(lambda it: write_traceback(exc_info=it)),
+        SelfLogging(lambda it: log_message("untyped", it=it)),
+    ]
+    taken: List[Message] = []
+    add_destinations(taken.append)
+    for it in about[:-1]:
+        it.log(it)
+    add_destinations(broken)
+    about[-1].log(about[-1])
+
+    assert all(1 < it.deepest <= MAX_DEPTH + 1 for it in about), [it.deepest for it in about]
