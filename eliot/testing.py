@@ -72,7 +72,7 @@ class UnflushedTracebacks(Exception):
 
     def __str__(self) -> str:
         told: List[Message] = self.args[0] if self.args else []
-        texts = [safeunicode(message.get(TRACEBACK_FIELD)) for message in told]
+        texts = [safeunicode(message.get(TRACEBACK_FIELD)).rstrip("\n") for message in told]
         return "\n".join(["not flushed with flush_tracebacks():", *texts])
 
 
