@@ -130,7 +130,7 @@ class Action(Place):
     @property
     def task_level(self) -> TaskLevel:
         """
-        Its place in the task: its messages are one level below.
+        Its place in the task; its messages are one level below.
 
         .. versionadded:: 2.0
         """

@@ -159,7 +159,7 @@ class CapturedLogs:
 
     @property
     def messages(self) -> List[Message]:
-        """The messages as a reader of the log gets them: encoded, and decoded again."""
+        """The messages as a reader of the log gets them, encoded and decoded again."""
         return [json.loads(line) for _, line in [*self._taken]]
 
     @property
@@ -222,7 +222,7 @@ class CapturedLogs:
         if self._watches_tracebacks:
             problems.extend(
                 "a traceback was logged, and not flushed with flush_tracebacks():\n"
-                f"{safeunicode(each.get(TRACEBACK_FIELD))}"
+                + safeunicode(each.get(TRACEBACK_FIELD)).rstrip("\n")
                 for each in tracebacks
             )
         if problems:

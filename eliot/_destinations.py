@@ -256,7 +256,8 @@ class Destinations:
         if wrong:
             msg = (
                 f"{saferepr(wrong[0])} cannot be a destination, since it cannot be called; "
-                "to log to a file use to_file(file)"
+                "to log to a file use to_file(file), "
+                "to a handler of standard logging eliot.stdlib.HandlerDestination(handler)"
             )
             raise TypeError(msg)
         if not destinations:

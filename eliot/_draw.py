@@ -443,7 +443,8 @@ class Draw:
 def _traceback(traceback: Any, guides: str, look: Look) -> Iterator[str]:
     """Give a traceback line by line, of which nothing is cut."""
     before = f"{look.dim}{' ' * (CLOCK + 2)}{guides}{look.plain}  "
-    lines = (traceback if isinstance(traceback, str) else printable(traceback)).split("\n")
+    text = traceback if isinstance(traceback, str) else printable(traceback)
+    lines = text.rstrip("\n").split("\n")
     for line in lines[:-1]:
         yield f"{before}{printable(line)}".rstrip()
     yield f"{before}{look.red}{printable(lines[-1])}{look.plain}"

@@ -101,7 +101,7 @@ class Entry:
     @property
     def level(self) -> Tuple[int, ...]:
         """
-        Its place in the tree: for a message its `task_level`, for an action that of its children.
+        Its place in the tree, for a message its `task_level`, for an action that of its children.
 
         Without the last number, of course: the root action has `()`. For what is missing it is the
         first place.
@@ -127,7 +127,7 @@ class Entry:
     @property
     def status(self) -> Optional[str]:
         """
-        How an action ended: `"succeeded"` or `"failed"`; `"started"` if that is all that is known.
+        How an action ended, `"succeeded"` or `"failed"`; `"started"` if that is all that is known.
 
         None for messages, and for actions of which neither the start nor the end is known.
         """
@@ -206,7 +206,7 @@ class Entry:
 
     @property
     def log_level(self) -> Optional[str]:
-        """The field `log_level` of the message or the start message: `"debug"` to `"critical"`."""
+        """The field `log_level` of the message or the start message, `"debug"` to `"critical"`."""
         value = field_of(self._start, LOG_LEVEL_FIELD)
         return value if isinstance(value, str) else None
 

@@ -47,11 +47,20 @@ class ErrorExtraction:
             exception_class: For this class and its subclasses.
             extractor: Called with the exception; returns a dictionary of fields.
 
+        Raises:
+            TypeError: If it is no class, or the extractor cannot be called.
+
         >>> import eliot
         >>> class HTTPError(Exception):
         ...     status = 404
         >>> eliot.register_exception_extractor(HTTPError, lambda e: {"status": e.status})
         """
+        if not isinstance(exception_class, type):
+            msg = f"{saferepr(exception_class)} is no class; give the class of the exceptions"
+            raise TypeError(msg)
+        if not callable(extractor):
+            msg = f"{saferepr(extractor)} cannot be called; give a function of the exception"
+            raise TypeError(msg)
         self.registry[exception_class] = extractor
 
     def fields_for(self, exception: object) -> Tuple[Dict[str, Any], Optional[BaseException]]:
@@ -94,7 +103,7 @@ def _checked(extractor: Extractor, extracted: object) -> Dict[str, Any]:
 _error_extraction = ErrorExtraction()
 
 
-#: The registry's method; `eliot.register_exception_extractor` is this.
+# The registry's method; `eliot.register_exception_extractor` is this.
 register_exception_extractor: _Register = _error_extraction.register_exception_extractor
 
 fields_for = _error_extraction.fields_for

@@ -70,7 +70,7 @@ class BadLine(NamedTuple):
     number: int
     #: The line without its line feed, and without the messages that were found in it.
     line: bytes
-    #: What is wrong with it: `"not JSON"`, `"not a JSON object"`, `"without timestamp"`.
+    #: What is wrong with it, `"not JSON"`, `"not a JSON object"` or `"without timestamp"`.
     reason: str
 
     def __str__(self) -> str:

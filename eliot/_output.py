@@ -89,7 +89,7 @@ def log_extractor_failure(failure: BaseException, logger: Optional[LoggerLike] =
 
 
 def write_traceback(
-    logger: Optional[LoggerLike] = None,
+    logger: Union[LoggerLike, BaseException, None] = None,
     exc_info: Union[ExcInfo, BaseException, bool, None] = None,
 ) -> None:
     """
@@ -99,7 +99,8 @@ def write_traceback(
     are caught, and should be looked into all the same. The message has type `eliot:traceback`.
 
     Args:
-        logger: If not that of the current action, or the default logger outside of any.
+        logger: If not that of the current action, or the default logger outside of any. An
+            exception is taken for *exc_info*.
         exc_info: An exception, or a triple as `sys.exc_info()` returns it; by default the
             exception that is being handled.
 
@@ -108,6 +109,8 @@ def write_traceback(
     ... except ZeroDivisionError:
     ...     write_traceback()
     """
+    if isinstance(logger, BaseException):
+        logger, exc_info = None, logger
     if isinstance(exc_info, bool):  # as `logging` has it
         exc_info = None
     if isinstance(exc_info, BaseException):

@@ -76,7 +76,8 @@ def traceback_report(
     if exception_class is None:
         exception_class = type(exception)
     if text is None:
-        text = format_traceback(exception_class, exception, tb)
+        # With a line break, as published Eliot has it: its test suites compare the text.
+        text = format_traceback(exception_class, exception, tb) + "\n"
     report, failure = fields_for(exception)
     report.pop(ACTION_TYPE_FIELD, None)  # which would make it a message of an action
     report[MESSAGE_TYPE_FIELD] = TRACEBACK_TYPE

@@ -16,7 +16,7 @@ from eliot._fields import (
     SUCCEEDED_STATUS,
     TRACEBACK_FIELD,
 )
-from eliot._safe import class_name, safeunicode
+from eliot._safe import class_name, saferepr, safeunicode
 from eliot._switches import switches
 from eliot._typing import Message
 
@@ -160,11 +160,17 @@ class Field:
 
         >>> Field.for_types("size", [int, None]).validate(3)
         """
+        if isinstance(classes, type):
+            msg = f"{classes!r} is one class; give a list: [{classes.__name__}]"
+            raise TypeError(msg)
         shown = classes if isinstance(classes, Collection) else list(classes)
         allowed = tuple(type(None) if each is None else each for each in shown)
         for each in allowed:
             if each not in _JSON_TYPES:
-                msg = f"{each} is not JSON-encodeable"
+                msg = (
+                    f"{saferepr(each)} is not JSON-encodeable; "
+                    f"for what JSON lacks give a serializer: Field({key!r}, str)"
+                )
                 raise TypeError(msg)
 
         def check(value: Any) -> None:

@@ -22,7 +22,7 @@ from eliot.parse import Task
 
 __all__ = ["Condition", "Selection", "condition", "duration", "moment"]
 
-_CONDITION = re.compile(r"\s*([^=<>~!]*[^=<>~!\s])\s*(!=|>=|<=|!~|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^=<>~!]*[^=<>~!\s])\s*(!=|>=|<=|!~|==?|<|>|~)\s*(.*?)\s*", re.DOTALL)
 
 _ORDER: Dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -138,6 +138,8 @@ def condition(text: str) -> Condition:
         msg = f"{text!r} is no condition: write FIELD OPERATOR VALUE, such as 'status>=500'"
         raise ValueError(msg)
     field, sign, written = match.groups()
+    if sign == "==":  # as in Python
+        sign = "="
     if sign in ("~", "!~"):
         try:
             return Condition(field, sign, written, None, re.compile(written))

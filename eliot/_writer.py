@@ -82,7 +82,11 @@ class BackgroundWriter(Backlog):
         when_full: str = "wait",
     ) -> None:
         if not callable(destination):
-            msg = f"{saferepr(destination)} cannot be a destination, since it cannot be called"
+            msg = (
+                f"{saferepr(destination)} cannot be a destination, since it cannot be called; "
+                "for a file give FileDestination(file), "
+                "for a handler of standard logging eliot.stdlib.HandlerDestination(handler)"
+            )
             raise TypeError(msg)
         _check_bound("max_messages", max_messages)
         _check_bound("max_bytes", max_bytes)

@@ -262,7 +262,7 @@ class WrittenAction:
 
     @property
     def task_level(self) -> TaskLevel:
-        """Its place in the tree of that task: one step above its own messages."""
+        """Its place in the tree of that task, one step above its own messages."""
         return level_of(numbers_of(self._place))
 
     @property

@@ -23,7 +23,7 @@ from eliot._degraded import (
 from eliot._deprecation import warn_deprecated
 from eliot._jsonable import json_default, overridden
 from eliot._libraries import set_max_values as set_max_values  # noqa: PLC0414 - exported
-from eliot._safe import safeunicode
+from eliot._safe import saferepr, safeunicode
 
 if TYPE_CHECKING:
     import json
@@ -201,10 +201,17 @@ def default_function(
         stacklevel: Whose line is blamed for the encoder, counted from the deprecated function.
 
     Raises:
+        TypeError: If the encoder cannot be called.
         RuntimeError: If there is an encoder, and a default function other than Eliot's.
     """
     if encoder is None:
         return default
+    if not callable(encoder):
+        msg = (
+            f"{saferepr(encoder)} is no class of JSON encoders; to convert values give a function "
+            "as json_default=...; a mode is not needed, since a path is opened for appending"
+        )
+        raise TypeError(msg)
     warn_deprecated(
         "Using a JSON encoder subclass is no longer supported, "
         "please switch to using a default function",

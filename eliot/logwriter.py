@@ -7,7 +7,12 @@ from contextvars import Context
 from threading import Thread, current_thread
 from typing import Any, Dict, Optional
 
-from twisted.application.service import Service
+try:
+    from twisted.application.service import Service
+except ModuleNotFoundError as _error:
+    _text = "eliot.logwriter needs Twisted; install it with: pip install 'eliot[twisted]'"
+    raise ModuleNotFoundError(_text, name=_error.name) from _error
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger as TwistedLogger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import (
     TYPE_CHECKING,
@@ -16,6 +17,7 @@ from typing import (
 
 from eliot._lines import BadLine as BadLine  # noqa: PLC0414 - exported, see below
 from eliot._lines import read_lines as read_lines  # noqa: PLC0414
+from eliot._safe import saferepr
 from eliot._stream import ROOM, TASK_ROOM, Stream, uuid_of
 from eliot._task import Task
 from eliot._tasklevel import TaskLevel
@@ -236,7 +238,7 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
         An iterator over the tasks.
 
     Raises:
-        TypeError: If there is no source.
+        TypeError: If there is no source, or what is given is none.
 
     >>> import io
     >>> from eliot.parse import read
@@ -251,6 +253,13 @@ def read(*sources: Source, on_error: Callable[[Problem], object] | None = None) 
     if not sources:
         msg = "read() takes at least one path, pattern or open file."
         raise TypeError(msg)
+    for source in sources:
+        if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "read"):
+            msg = (
+                f"{saferepr(source)} is no path, pattern or open file; several are given one by "
+                "one: read(*paths)"
+            )
+            raise TypeError(msg)
     if on_error is not None:
         return tasks_of(Log(sources, on_error), on_error)
     return _warned(sources)

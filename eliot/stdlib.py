@@ -211,7 +211,7 @@ class HandlerDestination:
             `eliot.prettyprint.compact_format` makes it readable.
 
     Raises:
-        TypeError: If the handler is not one.
+        TypeError: If the handler is not one, or the function cannot be called.
 
     >>> import eliot
     >>> from logging.handlers import RotatingFileHandler
@@ -226,6 +226,9 @@ class HandlerDestination:
     ) -> None:
         if not isinstance(handler, logging.Handler):
             msg = f"{handler!r} is not a logging.Handler"
+            raise TypeError(msg)
+        if not callable(render):
+            msg = f"{render!r} cannot be called; give a function that makes text of a message"
             raise TypeError(msg)
         self._handler = handler
         self._render = render

@@ -73,7 +73,7 @@ class UnflushedTracebacks(Exception):
         told = self.args[0] if self.args else []
         if not isinstance(told, list):  # somebody else raises it
             return super().__str__()
-        texts = [safeunicode(message.get(TRACEBACK_FIELD)) for message in told]
+        texts = [safeunicode(message.get(TRACEBACK_FIELD)).rstrip("\n") for message in told]
         return "\n".join(["not flushed with flush_tracebacks():", *texts])
 
 

@@ -93,16 +93,21 @@ class TestRooms:
         fresh_interpreter(f"import eliot.{room}")
 
     @pytest.mark.parametrize(
-        ("room", "missing"),
-        [("dask", "dask.base"), ("journald", "cffi"), ("twisted", "twisted.internet")],
+        ("room", "missing", "extra"),
+        [
+            ("dask", "dask.base", "dask"),
+            ("journald", "cffi", "journald"),
+            ("logwriter", "twisted.application.service", "twisted"),
+            ("twisted", "twisted.internet", "twisted"),
+        ],
     )
     def test_says_what_is_missing(
-        self, room: str, missing: str, monkeypatch: pytest.MonkeyPatch
+        self, room: str, missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where an optional package is missing, importing its room gives the command for that."""
         monkeypatch.delitem(sys.modules, f"eliot.{room}", raising=False)
         monkeypatch.setitem(sys.modules, missing, None)
-        with pytest.raises(ModuleNotFoundError, match=rf"pip install 'eliot\[{room}\]'"):
+        with pytest.raises(ModuleNotFoundError, match=rf"pip install 'eliot\[{extra}\]'"):
             importlib.import_module(f"eliot.{room}")
 
     @pytest.mark.parametrize("room", ROOMS)

@@ -351,6 +351,7 @@ class TestAdd:
 
         assert str(caught.value).startswith(repr(wrong))
         assert "to_file" in str(caught.value)
+        assert "HandlerDestination" in str(caught.value)
         assert [] == got
 
     def test_reports_failures_with_what_was_before(self, process: Messages) -> None:

@@ -152,6 +152,23 @@ def test_fields_are_copied(extraction: ErrorExtraction) -> None:
     assert {"code": 7} == kept
 
 
+@pytest.mark.parametrize("wrong", ["Error", Error()])
+def test_refuses_what_is_no_class(extraction: ErrorExtraction, wrong: Any) -> None:
+    """An instance, or a name, would never be found."""
+    with pytest.raises(TypeError) as caught:
+        extraction.register_exception_extractor(wrong, code)
+
+    assert f"{wrong!r} is no class; give the class of the exceptions" == str(caught.value)
+    assert {} == extraction.registry
+
+
+def test_refuses_what_is_no_function(extraction: ErrorExtraction) -> None:
+    """An extractor is called with the exception."""
+    wrong: Any = {"code": 7}
+    with pytest.raises(TypeError, match=r"^{'code': 7} cannot be called; give a function"):
+        extraction.register_exception_extractor(Error, wrong)
+
+
 class TestProcess:
     """The registry of the process."""
 

@@ -459,6 +459,14 @@ class TestRead:
         with pytest.raises(TypeError, match="at least one path"):
             read()
 
+    @pytest.mark.parametrize("wrong", [["a.log", "b.log"], 3, b"a.log"])
+    def test_asks_for_a_real_source(self, wrong: Any) -> None:
+        """What cannot be read, such as a list of paths, is named."""
+        with pytest.raises(TypeError) as error:
+            read(wrong)
+
+        assert str(error.value).startswith(f"{wrong!r} is no path, pattern or open file; ")
+
     def test_tells_of_problems(self, tmp_path: Path) -> None:
         """Bad lines, messages without a place and missing files are told, and all else is read."""
         path = written(

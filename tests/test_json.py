@@ -953,6 +953,12 @@ class TestDefaultFunction:
         ):
             default_function(EliotJSONEncoder, repr, stacklevel=2)
 
+    def test_can_be_called(self) -> None:
+        """A mode in the place of the encoder is an error that says so."""
+        wrong: Any = "w"
+        with pytest.raises(TypeError, match=r"^'w' is no class of JSON encoders; .* a mode is not"):
+            default_function(wrong, json_default, stacklevel=2)
+
 
 def test_orjson_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it cannot be imported, the standard way does all, with the same result."""

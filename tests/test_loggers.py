@@ -137,7 +137,7 @@ class TestFailingSerializer:
 
         assert "eliot:traceback" == traceback["message_type"]
         assert ("oops", "builtins.RuntimeError") == (traceback["reason"], traceback["exception"])
-        assert traceback["traceback"].endswith("\nRuntimeError: oops")
+        assert traceback["traceback"].endswith("\nRuntimeError: oops\n")
         assert "serialize" in traceback["traceback"]
         assert "eliot:serialization_failure" == failure["message_type"]
         assert (

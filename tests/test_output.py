@@ -119,7 +119,7 @@ class TestWriteTraceback:
         assert re.fullmatch(
             "Traceback \\(most recent call last\\):\n"
             '  File ".*test_output.py", line \\d+, in test_tells_of_the_current_exception\n'
-            "FileNotFoundError: \\[Errno 2\\] No such file: 'a.txt'",
+            "FileNotFoundError: \\[Errno 2\\] No such file: 'a.txt'\n",
             message["traceback"],
         )
 
@@ -129,7 +129,7 @@ class TestWriteTraceback:
         error = ValueError("v")
         write_traceback(exc_info=error if as_instance else (ValueError, error, None))
 
-        assert [("v", "ValueError: v")] == [(m["reason"], m["traceback"]) for m in logged]
+        assert [("v", "ValueError: v\n")] == [(m["reason"], m["traceback"]) for m in logged]
 
     def test_tells_if_there_is_none(self, logged: Messages) -> None:
         """Where there is no exception, one message says so."""

@@ -112,7 +112,7 @@ class TestTracebackReport:
             "message_type": "eliot:traceback",
             "reason": error,
             "exception": Error,
-            "traceback": formatted(error),
+            "traceback": formatted(error) + "\n",
         } == report
 
     def test_is_serialized_into_text(self) -> None:
@@ -147,7 +147,7 @@ class TestTracebackReport:
             "message_type": "eliot:traceback",
             "reason": error,
             "exception": Error,
-            "traceback": formatted(error),
+            "traceback": formatted(error) + "\n",
         } == report
 
     def test_hands_back_a_failing_extractor(self, registry: Dict[type, Any]) -> None:
@@ -169,7 +169,7 @@ class TestTracebackReport:
             "message_type": "eliot:traceback",
             "reason": "no exception is being handled",
             "exception": "builtins.NoneType",
-            "traceback": "NoneType: None",
+            "traceback": "NoneType: None\n",
         } == report
 
     def test_of_a_broken_exception(self) -> None:
@@ -195,7 +195,7 @@ class TestReportsOfFailures:
             "task_level": [1],
             "reason": "boom",
             "exception": f"{__name__}.Error",
-            "traceback": formatted(error),
+            "traceback": formatted(error) + "\n",
         } == report
 
     def test_traceback_does_not_go_round(self, registry: Dict[type, Any]) -> None:

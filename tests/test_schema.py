@@ -154,7 +154,16 @@ class TestForTypes:
         with pytest.raises(TypeError) as caught:
             Field.for_types("k", [int, cls])
 
-        assert f"{cls} is not JSON-encodeable" == str(caught.value)
+        assert (
+            f"{cls!r} is not JSON-encodeable; for what JSON lacks give a serializer: "
+            "Field('k', str)"
+        ) == str(caught.value)
+
+    def test_wants_several_classes(self) -> None:
+        """Who gives a single class is told how a list looks."""
+        one: Any = int
+        with pytest.raises(TypeError, match=r"is one class; give a list: \[int\]"):
+            Field.for_types("k", one)
 
     def test_old_name(self) -> None:
         """The camelCase name is the same method."""

@@ -118,7 +118,7 @@ class TestCondition:
             ("x=true", True),
             ("x=null", None),
             ("x=[1,2]", [1, 2]),
-            ("x==", "="),
+            ("x===", "="),
             ("x=a=b", "a=b"),
             ("x>1000", 1001),
             ("x>=1000", 1000),
@@ -217,6 +217,14 @@ class TestCondition:
             condition(text).holds(entry)
             for text in ["x=1", "y=2", "x=2", "same=1", "same=2", "same=3"]
         ]
+
+    def test_equal_as_in_python(self) -> None:
+        """`==` is another way to write `=`."""
+        entry = lone(x=2, y="=2").top()
+
+        assert condition("x=2") == condition("x==2")
+        assert condition("x == 2").holds(entry)
+        assert condition('y=="=2"').holds(entry)
 
     def test_bears_deep_values(self) -> None:
         """A value deeper than the stack can be searched, and asked for."""

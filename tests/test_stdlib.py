@@ -84,7 +84,7 @@ class TestEliotHandler:
             ("eliot:traceback", [3], None),
         ] == [(m["message_type"], m["task_level"], m.get("log_level")) for m in logged[1:3]]
         assert ("v", "builtins.ValueError") == (logged[2]["reason"], logged[2]["exception"])
-        assert logged[2]["traceback"].endswith("\nValueError: v")
+        assert logged[2]["traceback"].endswith("\nValueError: v\n")
 
     def test_takes_exceptions(self, log: logging.Logger, logged: Messages) -> None:
         """It may be given as `logging` permits."""

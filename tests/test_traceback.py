@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 import pytest
@@ -91,14 +92,30 @@ class TestWriteTraceback:
 
         assert ["boom", "never raised"] == [message["reason"] for message in log]
         assert "in caught" in log[0]["traceback"]
-        assert f"{__name__}.Error: never raised" == log[1]["traceback"]
+        assert f"{__name__}.Error: never raised\n" == log[1]["traceback"]
+
+    def test_of_an_exception_in_the_first_place(self, log: Messages) -> None:
+        """It is not taken for a logger."""
+        write_traceback(caught())
+
+        assert ["boom"] == [message["reason"] for message in log]
+        assert "in caught" in log[0]["traceback"]
+
+    def test_ends_as_python_has_it(self, log: Messages) -> None:
+        """The text ends with a line break, as that of `traceback.format_exc()` and of 1.18."""
+        error = caught()
+        write_traceback(exc_info=error)
+        printed = traceback.format_exception(Error, error, error.__traceback__)
+        without_source = [line.split("\n    ")[0].rstrip("\n") + "\n" for line in printed]
+
+        assert "".join(without_source) == log[0]["traceback"]
 
     @pytest.mark.parametrize("exc_info", [None, (None, None, None)])
     def test_of_nothing(self, log: Messages, exc_info: Any) -> None:
         """Where there is no exception, one message says so."""
         write_traceback(exc_info=exc_info)
 
-        assert [("no exception is being handled", "builtins.NoneType", "NoneType: None")] == [
+        assert [("no exception is being handled", "builtins.NoneType", "NoneType: None\n")] == [
             (message["reason"], message["exception"], message["traceback"]) for message in log
         ]
 

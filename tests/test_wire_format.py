@@ -340,7 +340,7 @@ class TestWhichValueWins:
             assert message["task_uuid"] != "x"
         assert ("a", "failed") == (messages[1]["action_type"], messages[1]["action_status"])
         assert "eliot:traceback" == messages[2]["message_type"]
-        assert messages[2]["traceback"].endswith("Odd: odd")
+        assert messages[2]["traceback"].endswith("Odd: odd\n")
 
     def test_global_fields(self, messages: Messages) -> None:
         """Global fields override users' fields, also in Eliot's own messages."""

@@ -42,10 +42,10 @@ class _Group(click.Group):
         self, ctx: click.Context, args: List[str]
     ) -> Tuple[Optional[str], Optional[click.Command], List[str]]:
         name = args[0]
-        if name not in COMMANDS and os.path.exists(name):
-            ctx.fail(f"{name!r} is no command; to see that log: eliot tree {quote(name)}")
-        if name.startswith(os.sep):  # click 8.1 would take it for an option
-            ctx.fail(f"No such command {name!r}.")
+        if name not in COMMANDS and not ctx.resilient_parsing:
+            if os.path.exists(name):
+                ctx.fail(f"{name!r} is no command; to see that log: eliot tree {quote(name)}")
+            ctx.fail(f"No such command {name!r}; there are {', '.join(COMMANDS)}.")
         return super().resolve_command(ctx, args)
 
 

@@ -76,6 +76,8 @@ def tree(session: Session, *, fold: bool, full: bool, local_time: bool, follow: 
             output.flush()
     else:
         _Flow(session, look).run()
+    if session.selection and not session.found and not session.json:
+        output.note("eliot: there is no such task\n")
 
 
 def _follow(session: Session, look: Look) -> None:

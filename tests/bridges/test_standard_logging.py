@@ -326,6 +326,12 @@ class TestHandlerDestination:
         with pytest.raises(TypeError, match=r"'app\.log' is not a logging\.Handler"):
             HandlerDestination("app.log")  # type: ignore[arg-type] # that is the point
 
+    def test_not_a_function(self) -> None:
+        """What should make the text of messages is called for each."""
+        wrong: Any = "%(message)s"
+        with pytest.raises(TypeError, match=r"^'%\(message\)s' cannot be called; give a function"):
+            HandlerDestination(logging.NullHandler(), wrong)
+
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="on this interpreter's system")
     @pytest.mark.parametrize("handler_class", [logging.FileHandler, RotatingFileHandler])
     def test_disk_full(

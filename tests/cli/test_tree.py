@@ -119,6 +119,13 @@ class TestTree:
         """What is selected is whole tasks."""
         assert TREE.splitlines()[:4] == eliot("tree", "--type", "query", log).text.splitlines()
 
+    def test_selects_nothing(self, eliot: Command, log: Path) -> None:
+        """Where no task is selected, a word says so; not to programs."""
+        nothing = eliot("tree", "--type", "quarry", log)
+
+        assert ("", "eliot: there is no such task\n", 1) == nothing
+        assert ("", "", 1) == eliot("tree", "--type", "quarry", "--json", log)
+
     def test_json(self, eliot: Command, log: Path) -> None:
         """For programs there is a line of JSON for each task."""
         failed, unended = map(json.loads, eliot("tree", "--json", log).text.splitlines())
