@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from functools import wraps
 from typing import Any, AsyncGenerator, Callable, Generator, List, TypeVar, cast
 
@@ -23,8 +22,8 @@ def eliot_friendly_generator_function(original: _F) -> _F:
     """
     Let a generator function, plain or asynchronous, use actions around `yield`.
 
-    The body runs in a context of its own, a copy of the one in which the generator was made: the
-    action that is current inside stays so across `yield`, and never leaks to the consumer.
+    The body runs in a context of its own, a copy of that of the first `next()`: the action that is
+    current inside stays so across `yield`, and never leaks to the consumer.
 
     Args:
         original: A generator function.
@@ -34,8 +33,7 @@ def eliot_friendly_generator_function(original: _F) -> _F:
         `yielded` is logged inside at each `yield`.
 
     .. versionchanged:: 2.0
-        The context is that in which the generator was made, not that of the first `next()`; what
-        the generator returns is kept; asynchronous generators are supported.
+        What the generator returns is kept; asynchronous generators are supported.
 
     >>> import eliot
     >>> @eliot_friendly_generator_function
@@ -49,12 +47,11 @@ def eliot_friendly_generator_function(original: _F) -> _F:
 
     @wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        context = copy_context()
         made: List[Any] = []
-        running = steps(context, made.pop, at_yield)
+        running = steps(None, made.pop, at_yield)
         generator = original(*args, **kwargs)  # after `running`: see `steps`
         if isinstance(generator, AsyncGenerator):
-            return async_steps(context, generator, at_yield=at_yield)
+            return async_steps(None, generator, at_yield=at_yield)
         if not isinstance(generator, Generator):
             msg = (
                 "eliot_friendly_generator_function is for generator functions; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import (
     Any,
     AsyncGenerator,
@@ -29,7 +29,7 @@ def _nothing() -> None:
 
 
 def steps(
-    context: _Context, start: Callable[[], Any], at_yield: Callable[[], None] = _nothing
+    context: Optional[_Context], start: Callable[[], Any], at_yield: Callable[[], None] = _nothing
 ) -> Generator[Any, Any, Any]:
     """
     Yield what a generator yields, running each of its steps in a context.
@@ -37,12 +37,15 @@ def steps(
     What comes from outside, by `send`, `throw` and `close`, is passed on; so is the result.
 
     Args:
-        context: Entered for each step, left at each yield.
+        context: Entered for each step, left at each yield; `None` is a copy of that of the first
+            step.
         start: Called at the first step for the generator, the coroutine, or the awaitable step of
             an asynchronous generator. It is best made after this generator: what is abandoned
             together is closed oldest first, and only this generator closes it in its context.
         at_yield: Called in the context at each yield.
     """
+    if context is None:
+        context = copy_context()
     generator = start()
     step, value = generator.send, None
     while True:
@@ -91,7 +94,7 @@ def _leave_alone(generator: AsyncGenerator[Any, Any]) -> None:
 
 
 async def async_steps(
-    context: _Context,
+    context: Optional[_Context],
     generator: AsyncGenerator[Any, Any],
     block: Optional[ContextManager[Any]] = None,
     at_yield: Callable[[], None] = _nothing,
@@ -100,12 +103,14 @@ async def async_steps(
     Yield what an asynchronous generator yields, running each of its steps in a context.
 
     Args:
-        context: Entered for each step, left at each await and yield.
+        context: As for `steps`; it is left at each await, too.
         generator: The generator.
         block: Entered, in the context, from the first step to the last. It is best no generator,
             which could be closed before its time when all of this is abandoned together.
         at_yield: Called in the context at each yield.
     """
+    if context is None:
+        context = copy_context()
     with ExitStack() as stack:
         if block is not None:
             context.run(block.__enter__)

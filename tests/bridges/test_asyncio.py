@@ -1258,7 +1258,7 @@ class TestGeneratorsThatKeepToThemselves:
     def test_each_step_in_a_task_of_its_own(
         self, log: List[Message], numbers: Callable[[], AsyncGenerator[int, None]]
     ) -> None:
-        """It does not matter who asks for the next value."""
+        """It does not matter who asks for the next value, after the first one."""
 
         async def step(generator: AsyncGenerator[int, None]) -> int:
             with start_action(action_type="step"):
@@ -1266,34 +1266,40 @@ class TestGeneratorsThatKeepToThemselves:
 
         async def main() -> List[int]:
             generator = numbers()
-            values = [await asyncio.create_task(step(generator)) for _ in range(3)]
+            values = [await generator.__anext__()]
+            values += [await asyncio.create_task(step(generator)) for _ in range(2)]
             await asyncio.create_task(_close(generator))
             return values
 
         assert [1, 2, 3] == run(main())
         assert [
-            *["step succeeded"] * 3,
+            *["step succeeded"] * 2,
             *("numbers builtins.GeneratorExit", "  inside", "  inside", "  clean up"),
         ] == sorted(trees(log), key=lambda line: line != "step succeeded")
 
-    def test_context_is_that_of_the_creation(
-        self, log: List[Message], numbers: Callable[[], AsyncGenerator[int, None]]
+    def test_context(
+        self,
+        log: List[Message],
+        numbers: Callable[[], AsyncGenerator[int, None]],
+        decorator: Decorator,
     ) -> None:
-        """A generator is below the action in which it was made, wherever it is consumed."""
+        """A decorated generator is where it was first advanced, a logged call where it was made."""
 
         async def main() -> None:
             with start_action(action_type="made"):
                 generator = numbers()
-            with start_action(action_type="consumed"):
+            with start_action(action_type="begun"):
                 await generator.__anext__()
-                await generator.aclose()
+            await generator.aclose()
 
         run(main())
+        body = ("  numbers builtins.GeneratorExit", "    clean up")
 
-        assert [
-            *("made succeeded", "  numbers builtins.GeneratorExit", "    clean up"),
-            "consumed succeeded",
-        ] == trees(log)
+        assert (
+            ["made succeeded", *body, "begun succeeded"]
+            if decorator is called
+            else ["made succeeded", "begun succeeded", *body]
+        ) == trees(log)
 
     def test_several_at_once(
         self, log: List[Message], numbers: Callable[[], AsyncGenerator[int, None]]
