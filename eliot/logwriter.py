@@ -83,7 +83,9 @@ class ThreadedWriter(Service):
         if self.running:
             return
         super().startService()  # type: ignore[no-untyped-call] # Twisted has no types there
-        self._thread = Thread(target=self._reader, args=(self._thread,), name=self.name)
+        # One that was told to stop may not be done yet.
+        previous = () if self._thread is None else (self._thread,)
+        self._thread = Thread(target=self._reader, args=previous, name=self.name)
         Context().run(self._thread.start)  # in no action: see `eliot._writer`
         Logger._destinations.add(self)
 
@@ -104,10 +106,10 @@ class ThreadedWriter(Service):
         self._backlog.rouse()
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._thread.join)
 
-    def _reader(self, previous: Optional[Thread] = None) -> None:
+    def _reader(self, *previous: Thread) -> None:
         """Write what comes until it is time to stop; runs in the thread."""
-        if previous is not None:  # it was told to stop, and is not done yet
-            previous.join()
+        for thread in previous:
+            thread.join()
         self._backlog.work(self._is_over)
         del self._end_at[current_thread()]
 

@@ -181,6 +181,16 @@ class TestService:
 
         run(main)
 
+    def test_reader_of_a_test(self, reactor: Any) -> None:
+        """Test suites may put a function without parameters in place of what the thread runs."""
+        threads: list[Thread] = []
+        writer: Any = ThreadedWriter(Written(), reactor)
+        writer._reader = lambda: threads.append(current_thread())
+        writer.startService()
+        writer._thread.join()
+
+        assert [writer._thread] == threads
+
     def test_starts_once(self, reactor: Any, run: Run) -> None:
         """A second start changes nothing."""
         written = Written()
