@@ -86,6 +86,7 @@ class Action(Place):
         "_unfinished",
     )
 
+    has_own_log: bool
     _began: float  # by a clock that is never set, if actions are timed; so is the next one
     _took: float
     _ended_at: Optional[float]  # missing before the end

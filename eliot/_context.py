@@ -93,7 +93,7 @@ class Place(_Stay):
             entered by a visit, which is unclear, so that all others need not look at this.
     """
 
-    has_own_log = False
+    has_own_log: bool = False
 
     # With a __dict__: programs have always been free to keep things of their own on an action.
     __slots__ = (

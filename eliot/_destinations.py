@@ -150,7 +150,8 @@ class Destinations:
             self._shortest = deliver
             #: Delivers a message, to which global fields may be added; see `send`, which a subclass
             #: may do in a way of its own.
-            self.deliver = deliver if type(self).send is Destinations.send else self.send
+            own = type(self).send is not Destinations.send
+            self.deliver: _Deliver = self.send if own else deliver
 
     def send(self, message: Message, logger: LoggerLike | None = None) -> None:
         """

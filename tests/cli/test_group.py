@@ -10,6 +10,7 @@ from typing import Any, Callable, List
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 import eliot as package
 from eliot.cli import _group, main
@@ -92,6 +93,14 @@ def test_logs_are_no_commands(eliot: Command, log: Path) -> None:
     assert 2 == missing.status
     assert f"No such command {str(log) + '.1'!r}; there are tree, why, " in missing.errors
     assert "No such command 'tre'; there are tree, why, " in eliot("tre").errors
+
+
+def test_completion() -> None:
+    """A shell completes the names of commands; what is none does not matter to it."""
+    complete = ShellComplete(_group.group, {}, "eliot", "_ELIOT_COMPLETE").get_completions
+
+    assert ["tree", "timeline"] == [item.value for item in complete([], "t")]
+    assert [*COMMANDS] == [item.value for item in complete(["tre"], "")]
 
 
 @pytest.mark.parametrize(

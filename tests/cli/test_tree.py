@@ -216,6 +216,15 @@ class TestLarge:
 
         assert ["├─… 3 messages missing", "└─✓ act  0 µs"] == bodies(text)[-2:]
 
+    def test_odd_uuids(self, eliot: Command, tmp_path: Path) -> None:
+        """Messages whose uuid is no text are reported there, too."""
+        odd: Any = ["v"]
+        messages = [start(f"u{number}", 1) for number in range(4)]
+        answer = eliot("tree", written(tmp_path / "log", *messages, message(odd, 1)))
+
+        assert ["▶ act  still running when the log ended"] * 4 == bodies(answer.text)
+        assert 1 == len(answer.errors.splitlines())
+
     def test_messages_without_place(self, eliot: Command, tmp_path: Path) -> None:
         """Messages that are not in any tree are waited for no longer."""
         messages = [message("u", 0) for _ in range(20)]
