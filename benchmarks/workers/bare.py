@@ -3,9 +3,9 @@ The least that a tree of actions takes in pure Python, with nothing kept safe.
 
 It writes the lines that Eliot writes, to one file, and does no more: a file that fails is an
 exception in the program; so is a value that orjson refuses; an action that is entered or ended
-twice, shared by threads, inherited by a forked process or left in another context is wrong in the
-log; there is nothing but this file, one logger and these calls. What Eliot takes beyond this is
-what its safety and its interfaces cost.
+twice, inherited by a forked process or left in another context is wrong in the log; there is
+nothing but this file, one logger and these calls. What Eliot takes beyond this is what its safety
+and its interfaces cost.
 """
 
 from __future__ import annotations
