@@ -283,7 +283,7 @@ class Renderer:
             return None
         return self._draw.duration(field_of(node.start, TIMESTAMP_FIELD), node.end)
 
-    def _action(  # noqa: PLR0913, PLR0917 - as the tree has them
+    def _action(  # noqa: PLR0913, PLR0917 - of a tree or of a list, which keep them otherwise
         self,
         start: Optional[Packed],
         end: Optional[Packed],

@@ -229,7 +229,7 @@ class Task:
     def _settled(self) -> Told | Packed | None:
         """Return the messages if they came in order and nobody has asked for their tree yet."""
         source = self._source
-        if isinstance(source, Tree):
+        if source is None or isinstance(source, Tree):
             return None
         with _PLANTING:
             if self._source is not source:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import islice
-from typing import Any, Deque, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Optional, Set
 
 import click
 
@@ -15,8 +14,7 @@ from eliot._follow import Following
 from eliot._inputs import STDIN
 from eliot._look import Look
 from eliot._render import Renderer, tree_data
-from eliot._stream import ROOM as REMEMBERED
-from eliot._stream import Stream
+from eliot._stream import Stream, hold_back
 from eliot._task import Task
 from eliot._typing import Message
 from eliot.cli._options import Session, full_option, local_time_option, log_command
@@ -29,10 +27,6 @@ PATIENCE = 20_000
 
 #: So many messages wait in all.
 ROOM = 200_000
-
-#: A task that is complete is held back until so many messages of others have been, for it may get
-#: late ones as long as the parser remembers it.
-HELD = 2 * REMEMBERED
 
 #: So many lines are written at a time.
 _CHUNK = 500
@@ -130,25 +124,20 @@ class _Flow:
     def run(self) -> None:
         """Show all tasks."""
         session = self._session
-        held: Deque[Tuple[Task, int]] = deque()
-        room = HELD
         with session.progress(session.log):
-            for task in self._stream.tasks(self._messages()):
-                if self._waiting is not None:
-                    size = self._waiting.pop(task._uuid, 0)
-                else:  # a task that has grown comes a second time
-                    size = task._size() if task._known is None else 0
-                self._size -= size
-                held.append((task, size))
-                room -= size
-                while room < 0:
-                    shown, size = held.popleft()
-                    room += size
-                    self._show(shown)
-            for shown, _ in held:
-                self._show(shown)
+            for task in hold_back(self._tasks()):
+                self._show(task)
             for line in self._events.unended():
                 session.write(line + "\n")
+
+    def _tasks(self) -> Iterator[Task]:
+        """Give the tasks whose messages wait no longer."""
+        for task in self._stream.tasks(self._messages()):
+            if self._waiting is not None:
+                self._size -= self._waiting.pop(task._uuid, 0)
+            elif task._known is None:  # else it has grown, and comes a second time
+                self._size -= task._size()
+            yield task
 
     def _refuse(self, message: Any, error: Exception) -> None:
         """Report a message that has no place in a task."""

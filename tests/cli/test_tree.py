@@ -15,6 +15,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List
 import pytest
 
 import eliot as package
+from eliot import _stream
 from eliot._follow import Following
 from eliot.cli import tree as command
 
@@ -51,7 +52,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks be large when they have five messages, and all that wait many when they are ten."""
     monkeypatch.setattr(command, "PATIENCE", 5)
     monkeypatch.setattr(command, "ROOM", 10)
-    monkeypatch.setattr(command, "HELD", 0)
+    monkeypatch.setattr(_stream, "ROOM", -1)  # nothing is remembered, and held back
 
 
 def bodies(text: str) -> List[str]:
@@ -139,6 +140,15 @@ class TestTree:
         path = written(tmp_path / "log", *late)
 
         assert ["✓ act  0 µs", "└─· m", "✓ act  0 µs"] == bodies(eliot("tree", path).text)
+
+    def test_late_message_after_a_large_task(self, eliot: Command, tmp_path: Path) -> None:
+        """However many messages of another task come in between, it comes once."""
+        large = [start("v", 1), *(message("v", n) for n in range(2, 12_000)), end("v", 12_000)]
+        late = [start("u", 1), end("u", 2), *large, message("u", 3)]
+        text = eliot("tree", written(tmp_path / "log", *late)).text
+
+        assert ["✓ act  0 µs", "└─· m", "✓ act  0 µs", "├─· m"] == bodies(text)[:4]
+        assert 2 == text.count("✓ act")
 
     def test_no_place(self, eliot: Command, tmp_path: Path) -> None:
         """Messages that have no place in a task are reported, and the others shown."""
