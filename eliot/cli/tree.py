@@ -135,7 +135,7 @@ class _Flow:
         for task in self._stream.tasks(self._messages()):
             if self._waiting is not None:
                 self._size -= self._waiting.pop(task._uuid, 0)
-            elif task._known is None:  # else it has grown, and comes a second time
+            else:
                 self._size -= task._size()
             yield task
 
